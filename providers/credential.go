@@ -1,0 +1,250 @@
+package providers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"llmgw/providers/llm"
+)
+
+// Key is a configured credential. Printing it shows its id.
+type Key struct{ secret string }
+
+// NewKey returns the key with that secret.
+func NewKey(secret string) Key { return Key{secret} }
+
+// ID is what the key is called wherever it is shown: k_ and eight hex digits of
+// its hash.
+func (k Key) ID() string { return secretID(k.secret) }
+
+// String returns the id, so that no format verb shows the secret.
+func (k Key) String() string { return k.ID() }
+
+// GoString returns the id, for %#v.
+func (k Key) GoString() string { return k.ID() }
+
+func secretID(secret string) string {
+	if secret == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(secret))
+	return "k_" + hex.EncodeToString(sum[:4])
+}
+
+// Credential is what one attempt authenticates with, or what a client brought.
+// Printing it shows its id.
+type Credential struct {
+	ID     string // k_ and eight hex digits, "" for none
+	Client bool   // the client's own: a 401 is its business and no strike
+	Plan   bool   // a subscription or OAuth token: its calls cost 0
+	For    string // the company it is meant for, by its format, else by the path's dialect; "" for unknown
+
+	// Gateway is the key of llmgw's own that the client presented, "" without
+	// one. It is never sent upstream.
+	Gateway string
+
+	secret     string
+	header     string // the header it came in, canonical; "" when it came in the URL
+	scheme     string // of Authorization, as the client spelt it
+	recognised bool   // For is certain, by the format
+}
+
+// String returns the id, so that no format verb shows the secret.
+func (c Credential) String() string { return c.ID }
+
+// GoString returns the id, for %#v.
+func (c Credential) GoString() string { return c.ID }
+
+// gatewayPrefix begins the keys that llmgw itself gives out.
+const gatewayPrefix = "llmgw_"
+
+// credentialHeaders are where clients put credentials. All of them are removed
+// from what goes upstream.
+var credentialHeaders = []string{"Authorization", "X-Api-Key", "X-Goog-Api-Key", "Api-Key"}
+
+// credentialParams are the URL parameters clients put credentials in.
+var credentialParams = []string{"key", "access_token"}
+
+// ClientCredential returns what a client authenticated with, in a header or the
+// URL's query. d is the dialect of the path; "" says that the path names the
+// provider. Of several credentials the first whose format is known wins.
+func ClientCredential(h http.Header, query url.Values, d llm.Dialect) Credential {
+	var found Credential
+	gateway := strings.TrimSpace(h.Get("X-Llmgw-Key"))
+	consider := func(header, value string) {
+		c := readCredential(header, value)
+		switch {
+		case c.secret == "":
+		case strings.HasPrefix(c.secret, gatewayPrefix):
+			gateway = c.secret
+		case found.secret == "", c.recognised && !found.recognised:
+			found = c
+		}
+	}
+	for _, name := range credentialHeaders {
+		for _, value := range h[name] {
+			consider(name, value)
+		}
+	}
+	for _, name := range credentialParams {
+		for _, value := range query[name] {
+			consider("", value)
+		}
+	}
+	if found.secret != "" {
+		found.Client = true
+		found.ID = secretID(found.secret)
+		if !found.recognised {
+			found.For = firstParty(d)
+		}
+	}
+	found.Gateway = gateway
+	return found
+}
+
+// readCredential takes a header's value apart.
+func readCredential(header, value string) Credential {
+	c := Credential{header: header, secret: strings.TrimSpace(value)}
+	if scheme, rest, ok := strings.Cut(c.secret, " "); ok && header == "Authorization" {
+		c.scheme, c.secret = scheme, strings.TrimSpace(rest)
+	}
+	c.For, c.Plan = recognise(c.secret)
+	c.recognised = c.For != ""
+	if isJWT(c.secret) && strings.EqualFold(c.scheme, "bearer") {
+		c.Plan = true
+	}
+	return c
+}
+
+// formats are the beginnings of the keys that show whose they are (the
+// services' own key formats, 2026-11). The longest stands first.
+var formats = []struct {
+	prefix, company string
+	plan            bool
+}{
+	{"sk-ant-oat", "anthropic", true}, // Claude Code with a subscription
+	{"sk-ant-", "anthropic", false},
+	{"sk-or-", "openrouter", false},
+	{"sk-proj-", "openai", false},
+	{"sk-svcacct-", "openai", false},
+	{"sk-admin-", "openai", false},
+	{"AIza", "gemini", false},
+	{"ya29.", "gemini", true}, // Google OAuth
+	{"gsk_", "groq", false},
+	{"xai-", "xai", false},
+	{"pplx-", "perplexity", false},
+	{"csk-", "cerebras", false},
+	{"tgp_v1_", "together", false},
+	{"fw_", "fireworks", false},
+}
+
+// recognise returns the company whose keys look like that, and whether it is a
+// subscription's token.
+func recognise(secret string) (company string, plan bool) {
+	for _, f := range formats {
+		if strings.HasPrefix(secret, f.prefix) {
+			return f.company, f.plan
+		}
+	}
+	return "", false
+}
+
+// isJWT tells whether secret is a JSON Web Token: three base64url parts, the
+// first one a JSON object (which always begins "eyJ").
+func isJWT(secret string) bool {
+	return strings.HasPrefix(secret, "eyJ") && strings.Count(secret, ".") == 2
+}
+
+// NoCredentialError is a provider that cannot be called because there is no
+// credential that may be sent to it.
+type NoCredentialError struct {
+	Provider string
+	Brought  string // the company the client's credential is meant for, "" when it brought none
+	env      []string
+}
+
+func (e *NoCredentialError) Error() string {
+	if e.Brought != "" {
+		return fmt.Sprintf("no key for %s: the client's own credential is for %s and is not sent anywhere else", e.Provider, e.Brought)
+	}
+	return fmt.Sprintf("no key for %s: none is configured and the client brought none", e.Provider)
+}
+
+// Hint says where a key would be looked for.
+func (e *NoCredentialError) Hint() string {
+	if len(e.env) == 0 {
+		return fmt.Sprintf("set key in the [[provider]] table of %s", e.Provider)
+	}
+	return fmt.Sprintf("set %s, or key in the [[provider]] table of %s", e.env[0], e.Provider)
+}
+
+// Credentials decides whose credential goes upstream (SPEC 3) and returns the
+// ones to try, in order. A provider on a private network, one that is free and
+// one llmgw doesn't know may be called without any: then it is one empty
+// Credential. The error is a *[NoCredentialError].
+func (p *Provider) Credentials(client Credential) ([]Credential, error) {
+	own := client.secret != "" && p.accepts(client)
+	switch {
+	case p.Mode == CredentialClient && own, p.Mode == CredentialAuto && own && client.Plan:
+		return []Credential{client}, nil
+	case p.Mode != CredentialClient && len(p.Keys) > 0:
+		return p.configured(), nil
+	case p.Mode == CredentialAuto && own:
+		return []Credential{client}, nil
+	case p.Private(), p.Free, p.company == "":
+		return []Credential{{}}, nil
+	}
+	e := &NoCredentialError{Provider: p.Name, env: p.preset.Env}
+	if client.secret != "" {
+		e.Brought = client.For
+	}
+	return nil, e
+}
+
+func (p *Provider) configured() []Credential {
+	all := make([]Credential, len(p.Keys))
+	for i, k := range p.Keys {
+		all[i] = Credential{ID: k.ID(), For: p.company, secret: k.secret}
+	}
+	return all
+}
+
+// accepts tells whether a client's credential may be sent to p. A key whose
+// format names a company goes to that company alone. Beyond that, credential =
+// "client" is the user's word for it; without it, a key goes to the company it
+// is meant for, and an ordinary one also to servers of the same dialect on the
+// user's own network.
+func (p *Provider) accepts(c Credential) bool {
+	if p.company != "" {
+		named := c.For == "" // the path named the provider, not just a dialect
+		return c.For == p.company || (!c.recognised && (named || p.Mode == CredentialClient))
+	}
+	if p.Mode == CredentialClient || c.For == "" {
+		return true
+	}
+	return !c.Plan && c.For == firstParty(p.Dialect) && p.Private()
+}
+
+// header returns the header that carries c to p, and its value.
+func (p *Provider) header(c Credential) (name, value string) {
+	asSent := c.Client && c.header == "Authorization" && c.scheme != ""
+	switch {
+	case asSent && (p.Kind == OpenAI || p.Kind == Anthropic || c.Plan):
+		return "Authorization", c.scheme + " " + c.secret
+	case p.Kind == Anthropic && c.Plan:
+		return "Authorization", "Bearer " + c.secret
+	case p.Kind == Anthropic:
+		return "X-Api-Key", c.secret
+	case p.Kind == Gemini && c.Plan:
+		return "Authorization", "Bearer " + c.secret
+	case p.Kind == Gemini:
+		return "X-Goog-Api-Key", c.secret
+	case p.Kind == Azure:
+		return "Api-Key", c.secret
+	}
+	return "Authorization", "Bearer " + c.secret
+}
