@@ -7,6 +7,7 @@
 package breaker
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -63,6 +64,7 @@ type target struct {
 	window      tally
 	probe       *Pass // the probe under way in HalfOpen
 	cooldown    time.Duration
+	reason      string // why it opened
 	since       time.Time
 	until       time.Time
 	used        time.Time
@@ -101,18 +103,7 @@ func (s *Set) Allow(key string, now time.Time) (*Pass, Decision) {
 	defer s.mu.Unlock()
 	t := s.target(key, now)
 	t.used = now
-	d := Decision{State: t.state}
-	switch t.state {
-	case Closed:
-		d.Allowed = true
-	case Open:
-		d.Allowed = !now.Before(t.until)
-		d.Probe = d.Allowed
-		d.Until = t.until
-	case HalfOpen:
-		d.Allowed = t.probe == nil
-		d.Probe = d.Allowed
-	}
+	d := t.decide(now)
 	if !d.Allowed {
 		return nil, d
 	}
@@ -124,6 +115,33 @@ func (s *Set) Allow(key string, now time.Time) (*Pass, Decision) {
 		t.probe = p
 	}
 	return p, d
+}
+
+// Peek answers as [Set.Allow] would, without claiming anything: a probe's slot
+// stays free, an open breaker stays open.
+func (s *Set) Peek(key string, now time.Time) Decision {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, ok := s.targets[key]; ok {
+		return t.decide(now)
+	}
+	return Decision{Allowed: true, State: Closed}
+}
+
+func (t *target) decide(now time.Time) Decision {
+	d := Decision{State: t.state}
+	switch t.state {
+	case Closed:
+		d.Allowed = true
+	case Open:
+		d.Until = t.until
+		d.Allowed = !now.Before(t.until)
+		d.Probe = d.Allowed
+	case HalfOpen:
+		d.Allowed = t.probe == nil
+		d.Probe = d.Allowed
+	}
+	return d
 }
 
 // Committed says that the answer has begun to reach the client. A probe has
@@ -162,7 +180,7 @@ func (p *Pass) Done(o Outcome, now time.Time) {
 		t.probed(o, now)
 	case t.generation != p.generation:
 	case p.proved && (o == Strike || o == Silence):
-		t.open(now)
+		t.open("the probe's answer broke off", now)
 	default:
 		t.count(o, now)
 	}
@@ -177,9 +195,9 @@ func (t *target) probed(o Outcome, now time.Time) {
 		t.change(Closed, now)
 	case Silence:
 		t.cooldown = min(2*t.cooldown, t.limits.MaxCooldown)
-		t.open(now)
+		t.open("the probe got no answer in time", now)
 	case Strike:
-		t.open(now)
+		t.open("the probe failed", now)
 	}
 }
 
@@ -195,19 +213,28 @@ func (t *target) count(o Outcome, now time.Time) {
 		return
 	}
 	t.consecutive++
-	good, bad := t.window.sum()
-	total := good + bad
-	inRow := t.limits.Failures > 0 && t.consecutive >= t.limits.Failures
-	inWindow := t.limits.ErrorRate > 0 && total >= t.limits.MinCalls &&
-		float64(bad) >= t.limits.ErrorRate*float64(total)
-	if inRow || inWindow {
+	if reason := t.tooMany(); reason != "" {
 		t.cooldown = t.limits.Cooldown
-		t.open(now)
+		t.open(reason, now)
 	}
 }
 
-// open keeps the target's counts: they are the reason to show.
-func (t *target) open(now time.Time) {
+// tooMany says which limit the counts have reached, "" for none.
+func (t *target) tooMany() string {
+	good, bad := t.window.sum()
+	total := good + bad
+	switch l := t.limits; {
+	case l.Failures > 0 && t.consecutive >= l.Failures:
+		return fmt.Sprintf("%d calls failed in a row", t.consecutive)
+	case l.ErrorRate > 0 && total >= l.MinCalls && float64(bad) >= l.ErrorRate*float64(total):
+		return fmt.Sprintf("%d of %d calls failed within %s", bad, total, l.Window)
+	}
+	return ""
+}
+
+// open keeps the target's counts to show them.
+func (t *target) open(reason string, now time.Time) {
+	t.reason = reason
 	t.until = now.Add(t.cooldown)
 	t.change(Open, now)
 }
@@ -223,7 +250,7 @@ func (t *target) change(to State, now time.Time) {
 	if to == Closed {
 		t.consecutive = 0
 		t.cooldown = t.limits.Cooldown
-		t.until = time.Time{}
+		t.reason, t.until = "", time.Time{}
 		t.window = tally{}
 	}
 }

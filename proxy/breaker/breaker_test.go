@@ -253,6 +253,9 @@ func TestHealthSurvivesARestart(t *testing.T) {
 	if _, d := again.Allow("a", start.Add(14*time.Second)); d.Allowed {
 		t.Error("an open target was tried early after a restart")
 	}
+	if got := state(again, start).Reason; got != "5 calls failed in a row" {
+		t.Errorf("reason %q", got)
+	}
 	if !call(again, Success, start.Add(15*time.Second)) {
 		t.Error("an open target was not tried in time after a restart")
 	}

@@ -69,7 +69,7 @@ func (c *Cooldowns) Allow(key string, now time.Time) (*Trial, Cooldown, bool) {
 	switch {
 	case !ok:
 		return nil, Cooldown{}, true
-	case now.Before(k.Until), k.Single && k.trial != nil:
+	case k.refuses(now):
 		return nil, k.Cooldown, false
 	}
 	t := &Trial{set: c, key: key}
@@ -77,6 +77,21 @@ func (c *Cooldowns) Allow(key string, now time.Time) (*Trial, Cooldown, bool) {
 		k.trial = t
 	}
 	return t, k.Cooldown, true
+}
+
+// Peek returns the cooldown that [Cooldowns.Allow] would refuse the key for,
+// without claiming a trial.
+func (c *Cooldowns) Peek(key string, now time.Time) (Cooldown, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k, ok := c.keys[key]; ok && k.refuses(now) {
+		return k.Cooldown, true
+	}
+	return Cooldown{}, false
+}
+
+func (k *cooling) refuses(now time.Time) bool {
+	return now.Before(k.Until) || k.Single && k.trial != nil
 }
 
 // Done ends the use of the key. ok says that the provider accepted the

@@ -12,6 +12,7 @@ type Status struct {
 	State       State         `json:"state"`
 	Since       time.Time     `json:"since"`       // when it closed, opened or was disabled
 	Until       time.Time     `json:"until"`       // when an open one lets a probe pass; zero otherwise
+	Reason      string        `json:"reason"`      // why it opened, "" for the other states
 	Probing     bool          `json:"probing"`     // a probe is under way; not kept over a restart
 	Consecutive int           `json:"consecutive"` // strikes in a row, the last ones before it opened
 	Good        int           `json:"good"`        // calls in the window that ended well
@@ -28,7 +29,8 @@ func (s *Set) Snapshot(now time.Time) []Status {
 	for key, t := range s.targets {
 		good, bad := t.window.sum()
 		st := Status{
-			Target: key, State: t.state, Since: t.since, Until: t.until, Probing: t.probe != nil,
+			Target: key, State: t.state, Since: t.since, Until: t.until,
+			Reason: t.reason, Probing: t.probe != nil,
 			Consecutive: t.consecutive, Good: good, Bad: bad, Cooldown: t.cooldown,
 		}
 		if st.State == Open && !now.Before(t.until) {
@@ -53,7 +55,7 @@ func (s *Set) Restore(all []Status, now time.Time) {
 		t := s.target(st.Target, now)
 		t.generation++
 		t.state, t.since, t.until = st.State, st.Since, st.Until
-		t.consecutive = st.Consecutive
+		t.reason, t.consecutive = st.Reason, st.Consecutive
 		t.cooldown = min(max(st.Cooldown, t.limits.Cooldown), t.limits.MaxCooldown)
 		if latest := now.Add(t.limits.MaxCooldown); t.until.After(latest) {
 			t.until = latest
@@ -77,7 +79,7 @@ func (s *Set) Disable(key string, now time.Time) {
 	defer s.mu.Unlock()
 	t := s.target(key, now)
 	if t.state != Disabled {
-		t.until = time.Time{}
+		t.reason, t.until = "", time.Time{}
 		t.change(Disabled, now)
 	}
 }
