@@ -1,0 +1,346 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"time"
+
+	"llmgw/providers"
+	"llmgw/providers/dialect"
+	"llmgw/providers/llm"
+	"llmgw/store"
+)
+
+// headLimit is how much of an answer is held back to find its first content.
+// A Codex answer echoes 60 to 80 KB of instructions and tools before it.
+const headLimit = 1 << 20
+
+// editEncoding names the edit by which a body with a Content-Encoding goes on
+// without it.
+const editEncoding = "content-encoding"
+
+// errSilent cancels an attempt whose upstream said nothing for too long.
+var errSilent = errors.New("the upstream was silent for too long")
+
+// attempt is one try of a call at one candidate: the request that went out,
+// and of the answer whatever is held back.
+type attempt struct {
+	c   *candidate
+	row *store.Attempt
+
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	silence *time.Timer // cancels with errSilent
+
+	resp  *http.Response
+	src   io.Reader // the body, decoded
+	raw   *bytes.Buffer
+	meter *dialect.Meter
+
+	head    []byte // held back until the first content
+	end     []byte // held back until the outcome is on record
+	ended   bool   // the dialect's own end is in end
+	content bool
+	eof     bool
+	broken  bool  // an error event followed content
+	err     error // what reading or sending failed with
+	edited  bool  // the body carries an edit that can be left out
+	verdict providers.Verdict
+}
+
+// fault is the zero Fault while the attempt may still be committed.
+func (a *attempt) fault() llm.Fault { return a.verdict.Fault }
+
+// close ends the attempt's exchange. A body that was read to its end leaves
+// its connection for the next call; any other is cut.
+func (a *attempt) close() {
+	if a.silence != nil {
+		a.silence.Stop()
+	}
+	if a.resp != nil {
+		a.resp.Body.Close()
+	}
+	a.cancel(nil)
+}
+
+// try makes one attempt: on record, sent, and its head held until there is
+// content, a fault, the end or the limit. A problem instead of an attempt is
+// one that was not sent.
+func (c *call) try(t *candidate) (*attempt, *problem) {
+	a := &attempt{c: t}
+	a.ctx, a.cancel = context.WithCancelCause(c.ctx)
+	req, err := c.request(a)
+	if err != nil {
+		a.cancel(nil)
+		return nil, &problem{code: codeUnsupported, message: err.Error()}
+	}
+	a.row = c.openAttempt(t)
+	if !c.begin() {
+		a.row.Outcome = string(llm.NotRecorded)
+		a.cancel(nil)
+		return nil, &problem{code: codeNotRecorded, message: "the call could not be recorded, so it was not sent (see [store] on_error); llmgw db check tells what is wrong with the database"}
+	}
+	c.live.trying(a.row)
+	limit := c.share(t)
+	a.silence = time.AfterFunc(limit, func() { a.cancel(errSilent) })
+	c.send(a, req)
+	return a, nil
+}
+
+// openAttempt adds the attempt's row: whom, with what, when.
+func (c *call) openAttempt(t *candidate) *store.Attempt {
+	row := &store.Attempt{
+		CallID: c.rec.ID, N: len(c.attempts) + 1,
+		Provider: t.up.p.Name, Model: t.modelFor(c), Key: t.cred.ID,
+		StartedAt: time.Now(), FirstToken: -1, Outcome: store.OutcomeRunning,
+		Waited: c.lastWait, SentBytes: int64(len(c.body)),
+	}
+	c.lastWait = 0
+	c.attempts = append(c.attempts, row)
+	return row
+}
+
+// begin commits the call and its newest attempt before a byte goes out. It
+// reports whether the attempt may be sent (SPEC P1, store.on_error).
+func (c *call) begin() bool {
+	ctx, cancel := context.WithTimeout(c.ctx, time.Duration(c.g.cfg.Store.BeginWait))
+	defer cancel()
+	err := c.g.store.Commit(ctx, store.Change{Call: &c.rec, Attempts: c.attempts})
+	if err == nil {
+		c.begun = true
+		return true
+	}
+	if c.g.cfg.Store.OnError == "serve" && c.ctx.Err() == nil {
+		c.g.log.Error("a call goes out without a record, as store.on_error = \"serve\" allows", "call", c.rec.ID, "err", err)
+		return true
+	}
+	return false
+}
+
+// request builds what goes upstream: the client's bytes but for the declared
+// edits.
+func (c *call) request(a *attempt) (*http.Request, error) {
+	body, edits := c.body, []dialect.Edit(nil)
+	if m := a.c.model; m != "" && m != c.facts.Model && c.facts.ModelSpan.End > 0 {
+		edits = append(edits, c.facts.SetModel(m))
+	}
+	if c.wantsUsage(a.c) && !a.c.unedited {
+		edits = append(edits, c.facts.AddIncludeUsage(c.body))
+		a.edited = true
+	}
+	if c.facts.Fallbacks != nil {
+		edits = append(edits, dialect.Edit{Span: c.facts.FallbacksSpan, Name: "fallbacks"})
+	}
+	if len(edits) > 0 {
+		body = dialect.Splice(c.body, edits...)
+	}
+	c.nameEdits(edits)
+	return a.c.up.p.NewRequest(a.ctx, providers.RequestParts{
+		Method: c.r.Method, Rest: c.ep.Rest, RawQuery: c.r.URL.RawQuery, Verbatim: c.ep.Provider != "",
+		Header: c.r.Header, Body: body, Credential: a.c.cred,
+		AcceptEncoding: c.acceptEncoding(), BodyDecoded: c.decoded, Via: c.g.pseudonym,
+	})
+}
+
+// wantsUsage tells whether the stream must be asked for its usage, which
+// OpenAI's chat protocol sends only on request.
+func (c *call) wantsUsage(t *candidate) bool {
+	chat := c.ep.Op == dialect.OpChat || c.ep.Op == dialect.OpCompletions
+	return chat && c.ep.Dialect == llm.OpenAIChat && c.facts.Stream && !c.facts.IncludeUsage && t.up.p.SupportsIncludeUsage()
+}
+
+// nameEdits keeps the names of the edits of the newest attempt; one that
+// concerns the whole call (content-encoding) stays.
+func (c *call) nameEdits(edits []dialect.Edit) {
+	names := make([]string, 0, len(edits)+1)
+	if c.decoded {
+		names = append(names, editEncoding)
+	}
+	for _, e := range edits {
+		names = append(names, e.Name)
+	}
+	c.edits = names
+}
+
+// acceptEncoding is what the upstream may compress with: a stream nothing,
+// since its events are read as they pass; another answer what the client
+// accepts of what can be decoded here.
+func (c *call) acceptEncoding() string {
+	if c.facts.Stream {
+		return "identity"
+	}
+	var accepted []string
+	for _, name := range []string{"gzip", "zstd"} {
+		if acceptsEncoding(c.r.Header.Get("Accept-Encoding"), name) {
+			accepted = append(accepted, name)
+		}
+	}
+	if len(accepted) == 0 {
+		return "identity"
+	}
+	return strings.Join(accepted, ", ")
+}
+
+// acceptsEncoding reads an Accept-Encoding header (RFC 9110 section 12.5.3);
+// a weight of 0 is a no.
+func acceptsEncoding(header, name string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		coding, params, _ := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), name) {
+			continue
+		}
+		q := strings.TrimSpace(params)
+		return q != "q=0" && !strings.HasPrefix(q, "q=0.000") && q != "q=0.0"
+	}
+	return false
+}
+
+// send does the exchange up to the end of the head.
+func (c *call) send(a *attempt, req *http.Request) {
+	tm := new(timings)
+	req = req.WithContext(httptrace.WithClientTrace(a.ctx, tm.trace()))
+	resp, err := a.c.up.roundTrip(req)
+	tm.fill(a.row)
+	if err != nil {
+		c.broke(a, err, tm.gotConn())
+		return
+	}
+	a.resp = resp
+	a.row.HTTPStatus = resp.StatusCode
+	a.row.UpstreamRequestID = requestID(resp.Header)
+	if !c.open(a) {
+		return
+	}
+	c.readHead(a)
+	c.judgeHead(a)
+}
+
+// broke classifies an exchange that failed before the head was whole.
+func (c *call) broke(a *attempt, err error, wrote bool) {
+	a.err = err
+	a.verdict = providers.Verdict{Fault: c.transportFault(a, err, wrote), Text: errText(err)}
+}
+
+// transportFault asks first who ended the exchange: the client, our own clock,
+// and only then the upstream.
+func (c *call) transportFault(a *attempt, err error, wrote bool) llm.Fault {
+	switch {
+	case c.ctx.Err() != nil:
+		return llm.ClientGone
+	case errors.Is(context.Cause(a.ctx), errSilent):
+		return llm.Timeout
+	}
+	return providers.ClassifyTransport(err, wrote)
+}
+
+// open prepares to read the answer's body; false is an answer that cannot be
+// read at all.
+func (c *call) open(a *attempt) bool {
+	encoding := a.resp.Header.Get("Content-Encoding")
+	body := io.Reader(a.resp.Body)
+	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+		a.raw = new(bytes.Buffer)
+		body = io.TeeReader(body, a.raw)
+	}
+	src, err := decodeAnswer(body, encoding)
+	if err != nil {
+		a.verdict = providers.Verdict{Fault: llm.Malformed, Text: err.Error()}
+		return false
+	}
+	a.src = src
+	a.meter = dialect.NewMeter(dialect.Want{
+		Dialect: c.ep.Dialect, Op: c.ep.Op, Stream: c.facts.Stream,
+		Status: a.resp.StatusCode, Header: a.resp.Header, WithholdUsage: a.edited,
+	})
+	return true
+}
+
+// readHead reads until the answer may be committed or has failed.
+func (c *call) readHead(a *attempt) {
+	bp := c.g.buffers.Get().(*[]byte)
+	defer c.g.buffers.Put(bp)
+	for !a.content && !a.ended && !a.broken && len(a.head) < headLimit {
+		n, err := a.src.Read(*bp)
+		if n > 0 {
+			a.row.ReceivedBytes += int64(n)
+			for _, p := range a.meter.Feed((*bp)[:n]) {
+				a.hold(p)
+			}
+		}
+		if err == io.EOF {
+			a.eof = true
+			for _, p := range a.meter.Close() {
+				a.hold(p)
+			}
+			return
+		}
+		if err != nil {
+			a.err = err
+			return
+		}
+	}
+}
+
+// hold keeps one piece of the head. What follows the end is held with it.
+func (a *attempt) hold(p dialect.Piece) {
+	switch {
+	case p.Kind == dialect.Withheld:
+		return
+	case p.Kind == dialect.Failure:
+		a.broken = true
+	case p.Kind == dialect.Content:
+		a.content = true
+	case p.Kind == dialect.End:
+		a.ended = true
+	}
+	if a.ended || a.broken {
+		a.end = append(a.end, p.Raw...)
+		return
+	}
+	a.head = append(a.head, p.Raw...)
+}
+
+// judgeHead turns what was read into a verdict; none means commit.
+func (c *call) judgeHead(a *attempt) {
+	if a.err != nil && !a.content {
+		c.broke(a, a.err, true)
+		return
+	}
+	status := a.resp.StatusCode
+	if status >= 300 && status != http.StatusNotModified {
+		a.verdict = providers.Classify(c.ep.Dialect, status, a.resp.Header, append(a.head, a.end...), time.Now())
+		return
+	}
+	if a.content || c.bodyless(a) {
+		return
+	}
+	if res := a.meter.Result(); c.bodyIsCall() && res.Fault != "" {
+		a.verdict = providers.Verdict{Fault: res.Fault, Text: res.FaultText}
+	} else if c.bodyIsCall() && a.eof && !a.ended && !res.Complete {
+		a.verdict = providers.Verdict{Fault: llm.Reset, Text: "the stream ended before any content"}
+	}
+}
+
+// bodyless answers have no body by definition (RFC 9110 section 6.4.1).
+func (c *call) bodyless(a *attempt) bool {
+	return c.r.Method == http.MethodHead || a.resp.StatusCode == http.StatusNoContent || a.resp.StatusCode == http.StatusNotModified
+}
+
+// closeAttempt gives the attempt's row its outcome and ends the exchange.
+func (c *call) closeAttempt(a *attempt) {
+	a.close()
+	a.row.Duration = time.Since(a.row.StartedAt)
+	a.row.Outcome = store.OutcomeOK
+	if f := a.fault(); f != "" {
+		a.row.Outcome, a.row.Error = string(f), c.clean(a.verdict.Text)
+	}
+	if a.meter != nil {
+		res := a.meter.Result()
+		c.usageKnown(a.row, res)
+	}
+}

@@ -1,0 +1,184 @@
+// Package proxy serves one call from first byte to last: the same bytes as the
+// upstream when the dialects match, and a record either way. See
+// [Gateway.ServeHTTP] for the path of a call.
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"llmgw/providers"
+	"llmgw/providers/dialect"
+	"llmgw/proxy/breaker"
+	"llmgw/store"
+)
+
+// Config is what a Gateway needs to know; cmd composes it from llmgw.toml.
+type Config struct {
+	Listen    string // the address served, accepted as a Host header
+	Server    ServerConfig
+	Failover  FailoverConfig
+	Breaker   breaker.Config
+	Store     store.Config // what of a call is kept, and what happens when it cannot be
+	Routes    []RouteConfig
+	Providers []*providers.Provider // configured ones first, then those that exist without configuration
+
+	// FailoverFor gives the [failover] values for a route (its model pattern,
+	// "" without one) and a provider, overrides applied; nil: Failover for all.
+	FailoverFor func(route, provider string) FailoverConfig
+	// BreakerFor gives the [breaker] values for a provider; nil: Breaker for all.
+	BreakerFor func(provider string) breaker.Config
+}
+
+// Deps are the parts of the world a Gateway acts on.
+type Deps struct {
+	Store *store.Store // required: nothing is sent that is not on record
+	Log   *slog.Logger // nil: slog.Default()
+	// Transport replaces the network for a provider; nil uses one
+	// http.Transport for each. Tests dial pipes through it.
+	Transport func(*providers.Provider) *http.Transport
+	Redactor  *providers.Redactor // replaces credentials in recorded bodies; nil: one built from Config.Providers
+}
+
+// Gateway is the proxy's http.Handler. Make one with New; Close ends its
+// background work.
+type Gateway struct {
+	cfg       Config
+	store     *store.Store
+	log       *slog.Logger
+	guard     guard
+	router    router
+	health    *health
+	redactor  *providers.Redactor
+	running   running
+	pseudonym string // this process in Via, to notice a loop
+	started   time.Time
+	buffers   sync.Pool
+	closing   context.CancelFunc
+	closed    sync.WaitGroup
+}
+
+// New wires a gateway. It starts one goroutine, which writes the live rows of
+// running calls and ends with Close.
+func New(cfg Config, deps Deps) (*Gateway, error) {
+	g := &Gateway{
+		cfg:       cfg,
+		store:     deps.Store,
+		log:       deps.Log,
+		guard:     newGuard(cfg.Listen, cfg.Server),
+		redactor:  deps.Redactor,
+		pseudonym: newPseudonym(),
+		started:   time.Now(),
+		buffers:   sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
+	}
+	if g.log == nil {
+		g.log = slog.Default()
+	}
+	var err error
+	if g.router, err = newRouter(cfg, deps.Transport); err != nil {
+		return nil, err
+	}
+	if g.redactor == nil {
+		g.redactor = providers.NewRedactor(cfg.Providers)
+	}
+	g.health = newHealth(g.breakerLimits)
+	ctx, cancel := context.WithCancel(context.Background())
+	g.closing = cancel
+	g.running.init()
+	g.closed.Go(func() { g.watch(ctx) })
+	return g, nil
+}
+
+// breakerLimits are the [breaker] values in force for a provider.
+func (g *Gateway) breakerLimits(provider string) breaker.Config {
+	if g.cfg.BreakerFor != nil {
+		return g.cfg.BreakerFor(provider)
+	}
+	return g.cfg.Breaker
+}
+
+// Close stops the background work and drops idle upstream connections. Calls
+// should have ended: http.Server.Shutdown waits for them.
+func (g *Gateway) Close() {
+	g.closing()
+	g.closed.Wait()
+	g.router.close()
+}
+
+// Drain waits up to d for calls to record their outcome after their connections
+// were cut. http.Server.Close does not wait for handlers.
+func (g *Gateway) Drain(d time.Duration) {
+	limit := time.NewTimer(d)
+	defer limit.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for g.running.len() > 0 {
+		select {
+		case <-limit.C:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Providers lists whom calls can go to.
+func (g *Gateway) Providers() []*providers.Provider { return g.cfg.Providers }
+
+// Routes lists the routes in force.
+func (g *Gateway) Routes() []RouteConfig { return g.cfg.Routes }
+
+// ServeHTTP is the path of every call: guard, detect, read, route, run. What
+// refuses a call on the way answers in the caller's dialect and leaves a row.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ep, isCall := dialect.Detect(r.Method, r.URL.EscapedPath(), r.Header)
+	if why := g.guard.check(r); why != "" {
+		g.newCall(w, r, ep).refuse(problem{code: codeForbiddenOrigin, message: why})
+		return
+	}
+	if g.cors(w, r) {
+		return
+	}
+	if !isCall {
+		g.serveOperations(w, r)
+		return
+	}
+	if isWebSocket(r) {
+		// Codex tries a WebSocket first and falls back to POST at once on 426.
+		w.Header().Set("Upgrade", "HTTP/1.1")
+		http.Error(w, "llmgw speaks HTTP only; use POST", http.StatusUpgradeRequired)
+		return
+	}
+	g.newCall(w, r, ep).serve()
+}
+
+// cors answers preflights of listed origins and labels their answers; it
+// reports whether the request is done.
+func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if !g.guard.listed(origin) {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", origin)
+	w.Header().Add("Vary", "Origin")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE")
+	w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
+	w.Header().Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// newPseudonym names this process in Via (RFC 9110 section 7.6.3), so that a
+// call that comes back to it is recognised while a chain of two gateways works.
+func newPseudonym() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return "llmgw-" + hex.EncodeToString(b[:])
+}

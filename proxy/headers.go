@@ -1,0 +1,151 @@
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"llmgw/store"
+)
+
+// hopByHop are the headers of one connection, which are never passed on (RFC
+// 9110 section 7.6.1; Keep-Alive and Proxy-Connection as RFC 2616 had them).
+var hopByHop = map[string]bool{
+	"Connection": true, "Keep-Alive": true, "Proxy-Connection": true, "Proxy-Authenticate": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+}
+
+// copyHeader passes an upstream's end-to-end headers on. Names of llmgw's own
+// are left out: an upstream must not speak for this gateway.
+func copyHeader(dst, src http.Header) {
+	named := make(map[string]bool)
+	for _, v := range src.Values("Connection") {
+		for name := range strings.SplitSeq(v, ",") {
+			named[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
+		}
+	}
+	for name, values := range src {
+		if hopByHop[name] || named[name] || strings.HasPrefix(name, "X-Llmgw-") {
+			continue
+		}
+		dst[name] = values
+	}
+}
+
+// answerHeaders adds what llmgw says about the call. a is the attempt that
+// serves it, nil when none does.
+func (c *call) answerHeaders(a *attempt) {
+	h := c.w.Header()
+	set := func(name, value string) {
+		if value != "" {
+			h.Set(name, headerText(value))
+		}
+	}
+	if a != nil {
+		set("X-Llmgw-Provider", a.row.Provider)
+		set("X-Llmgw-Model", a.row.Model)
+	}
+	set("X-Llmgw-Requested-Model", c.rec.ModelRequested)
+	set("X-Llmgw-Route", c.plan.route)
+	set("X-Llmgw-Attempts", c.attemptTrail(a))
+	set("X-Llmgw-Cache", c.rec.Cache)
+	set("X-Llmgw-Dropped", strings.Join(c.rec.Dropped, ", "))
+	set("X-Llmgw-Edits", strings.Join(c.edits, ", "))
+	if c.waited > 0 {
+		set("X-Llmgw-Waited", seconds(c.waited))
+	}
+	if !c.facts.Stream && a != nil {
+		if c.rec.Cost.Known {
+			set("X-Llmgw-Cost-Usd", c.rec.Cost.Money.String())
+		}
+		set("X-Llmgw-Cost-Source", c.costSource(a))
+	}
+}
+
+// costSource says where the cost comes from. The price book is not built yet:
+// what is not free is unpriced, never 0.
+func (c *call) costSource(*attempt) string {
+	if c.free() {
+		return "free"
+	}
+	return "unpriced"
+}
+
+// maxTrail bounds x-llmgw-attempts (SPEC section 4).
+const maxTrail = 4 << 10
+
+// attemptTrail is "openai/gpt-4o=timeout;2.001s, anthropic/claude=ok;0.840s".
+func (c *call) attemptTrail(serving *attempt) string {
+	var b strings.Builder
+	for i, a := range c.attempts {
+		outcome, took := a.Outcome, a.Duration
+		switch {
+		case serving != nil && a == serving.row:
+			outcome, took = store.OutcomeOK, time.Since(a.StartedAt)
+		case a.Outcome == store.OutcomeSkipped:
+			outcome = "skipped:" + a.Skipped
+		}
+		entry := fmt.Sprintf("%s=%s;%s", trailName(a.Provider+"/"+a.Model), outcome, trailSeconds(took))
+		if b.Len()+len(entry)+len(";more=9999") > maxTrail {
+			return b.String() + ";more=" + strconv.Itoa(len(c.attempts)-i)
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(entry)
+	}
+	return b.String()
+}
+
+// trailName percent-encodes what would be read as structure.
+func trailName(s string) string {
+	return strings.NewReplacer("%", "%25", ",", "%2C", ";", "%3B", "=", "%3D", " ", "%20").Replace(s)
+}
+
+func trailSeconds(d time.Duration) string {
+	if d == 0 {
+		return "0s"
+	}
+	return seconds(d)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.3fs", d.Seconds()) }
+
+// headerText makes outside text fit for a header value: visible ASCII, the
+// rest percent-encoded.
+func headerText(s string) string {
+	clean := func(r byte) bool { return r >= ' ' && r <= '~' }
+	ok := true
+	for i := range len(s) {
+		ok = ok && clean(s[i])
+	}
+	if ok {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if clean(s[i]) {
+			b.WriteByte(s[i])
+		} else {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+		}
+	}
+	return b.String()
+}
+
+// isWebSocket tells whether the client wants to leave HTTP for a WebSocket.
+// Any other Upgrade (curl's h2c) is ignored, as RFC 9110 section 7.8 allows.
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// errText is an error fit for one line of the record.
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return cut(strings.Join(strings.Fields(err.Error()), " "), 300)
+}

@@ -1,0 +1,291 @@
+package proxy
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"llmgw/providers"
+	"llmgw/providers/llm"
+	"llmgw/proxy/breaker"
+)
+
+// health is what earlier calls learned about targets and credentials, and
+// what that allows the next one.
+type health struct {
+	breakers  *breaker.Set
+	cooldowns *breaker.Cooldowns
+	budget    *retryBudget
+	limits    func(provider string) breaker.Config
+	changed   func() // a state worth keeping over a restart changed
+}
+
+func newHealth(limits func(provider string) breaker.Config) *health {
+	return &health{
+		breakers:  breaker.New(func(key string) breaker.Config { return limits(providerOf(key)) }),
+		cooldowns: breaker.NewCooldowns(),
+		budget:    new(retryBudget),
+		limits:    limits,
+		changed:   func() {},
+	}
+}
+
+// modelKey and credentialKey name what cools down: a credential at one model
+// (a rate limit) or the whole credential (no credit, refused key).
+func (t *candidate) modelKey(c *call) string {
+	return t.cred.ID + " " + t.up.p.Name + "/" + t.modelFor(c)
+}
+func (t *candidate) credentialKey() string { return t.cred.ID + " " + t.up.p.Name }
+
+// targetKey names the target's breaker.
+func (t *candidate) targetKey(c *call) string { return t.up.p.Name + "/" + t.modelFor(c) }
+
+// providerOf is the provider in a target's key.
+func providerOf(key string) string {
+	for i := range len(key) {
+		if key[i] == '/' {
+			return key[:i]
+		}
+	}
+	return key
+}
+
+// cooling returns the cooldown that keeps the candidate from being called, if
+// one does.
+func (h *health) cooling(c *call, t *candidate, now time.Time) (breaker.Cooldown, bool) {
+	if cd, ok := h.cooldowns.Peek(t.credentialKey(), now); ok {
+		return cd, true
+	}
+	return h.cooldowns.Peek(t.modelKey(c), now)
+}
+
+// ready tells whether the candidate could be called now, without claiming
+// anything.
+func (h *health) ready(c *call, t *candidate, now time.Time) bool {
+	if _, cooling := h.cooling(c, t, now); cooling {
+		return false
+	}
+	return c.passes[t.targetKey(c)] != nil || h.breakers.Peek(t.targetKey(c), now).Allowed
+}
+
+// usableAt is the instant from which the candidate may be called; now or
+// earlier when it already may.
+func (h *health) usableAt(c *call, t *candidate, now time.Time) time.Time {
+	at := now
+	if cd, ok := h.cooling(c, t, now); ok && cd.Until.After(at) {
+		at = cd.Until
+	}
+	if d := h.breakers.Peek(t.targetKey(c), now); !d.Allowed && d.Until.After(at) {
+		at = d.Until
+	}
+	return at
+}
+
+// allow claims the candidate for one try. A refusal says which mechanism
+// refused (as SPEC section 7 names skips) and why.
+func (h *health) allow(c *call, t *candidate, now time.Time) (skipped, why string) {
+	credential, cd, ok := h.cooldowns.Allow(t.credentialKey(), now)
+	if !ok {
+		return skipWord(cd), coolingText(cd, now)
+	}
+	model, cd, ok := h.cooldowns.Allow(t.modelKey(c), now)
+	if !ok {
+		credential.Done(false, now)
+		return skipWord(cd), coolingText(cd, now)
+	}
+	key := t.targetKey(c)
+	if c.passes[key] == nil {
+		pass, d := h.breakers.Allow(key, now)
+		if !d.Allowed {
+			credential.Done(false, now)
+			model.Done(false, now)
+			return "breaker", breakerText(d, now)
+		}
+		c.passes[key] = pass
+	}
+	t.trials = [2]*breaker.Trial{credential, model}
+	return "", ""
+}
+
+// skipWord tells a credential that was refused from one that must wait.
+func skipWord(cd breaker.Cooldown) string {
+	if cd.Reason == string(llm.Auth) {
+		return "auth"
+	}
+	return "cooldown"
+}
+
+func coolingText(cd breaker.Cooldown, now time.Time) string {
+	if !cd.Until.After(now) {
+		return fmt.Sprintf("another call is trying whether %s has passed", cd.Reason)
+	}
+	return fmt.Sprintf("%s since %s, not called for another %s", cd.Reason, cd.Since.UTC().Format(time.TimeOnly), cd.Until.Sub(now).Round(time.Millisecond))
+}
+
+func breakerText(d breaker.Decision, now time.Time) string {
+	switch {
+	case d.State == breaker.Disabled:
+		return "disabled by llmgw targets disable"
+	case d.State == breaker.HalfOpen:
+		return "half-open: another call is the probe"
+	}
+	return fmt.Sprintf("open for another %s", d.Until.Sub(now).Round(time.Millisecond))
+}
+
+// served notes that the candidate's answer is good enough to commit.
+func (h *health) served(c *call, t *candidate, now time.Time) {
+	t.release(true, now)
+	if pass := c.passes[t.targetKey(c)]; pass != nil {
+		pass.Committed(now)
+	}
+	h.changed()
+}
+
+// finished notes that the answer was read to its end.
+func (h *health) finished(c *call, t *candidate, now time.Time) {
+	key := t.targetKey(c)
+	c.passes[key].Done(breaker.Success, now)
+	delete(c.passes, key)
+}
+
+// faulted notes a failed attempt. final says that the call leaves the target:
+// tries of one call at one target are one strike.
+func (h *health) faulted(c *call, t *candidate, v providers.Verdict, final bool, now time.Time) {
+	h.hold(c, t, v, now)
+	t.release(false, now)
+	if !final {
+		return
+	}
+	key := t.targetKey(c)
+	c.passes[key].Done(outcomeOf(v.Fault), now)
+	delete(c.passes, key)
+	h.changed()
+}
+
+// hold starts or extends the cooldowns that the fault asks for.
+func (h *health) hold(c *call, t *candidate, v providers.Verdict, now time.Time) {
+	w := breaker.Wait{For: v.RetryAfter, Told: v.Told, Reason: string(v.Fault), Max: h.limits(t.up.p.Name).MaxCooldown}
+	switch v.Fault {
+	case llm.RateLimited:
+		h.cooldowns.Hold(t.modelKey(c), w, now)
+	case llm.Overloaded:
+		if v.Told {
+			h.cooldowns.Hold(t.modelKey(c), w, now)
+		}
+	case llm.Quota:
+		w.Marked = !v.Told
+		h.cooldowns.Hold(t.credentialKey(), w, now)
+	case llm.Auth:
+		if !t.cred.Client {
+			w.Marked = true
+			h.cooldowns.Hold(t.credentialKey(), w, now)
+		}
+	}
+}
+
+// release ends the candidate's claims on its credential.
+func (t *candidate) release(ok bool, now time.Time) {
+	for i, trial := range t.trials {
+		trial.Done(ok, now)
+		t.trials[i] = nil
+	}
+}
+
+// outcomeOf says what a fault means for the target's breaker (SPEC section 5,
+// strikes).
+func outcomeOf(f llm.Fault) breaker.Outcome {
+	switch f {
+	case "":
+		return breaker.Success
+	case llm.Timeout:
+		return breaker.Silence
+	case llm.Connect, llm.Reset, llm.ServerError, llm.Overloaded, llm.ErrorInBody, llm.Malformed, llm.Empty, llm.Truncated:
+		return breaker.Strike
+	}
+	return breaker.Neutral
+}
+
+// targetHealth is one target in /readyz.
+type targetHealth struct {
+	Target string     `json:"target"`
+	State  string     `json:"state"` // closed, open, half_open, disabled, cooldown
+	Reason string     `json:"reason,omitempty"`
+	Until  *time.Time `json:"until"` // null when nothing is waited for
+	Since  *time.Time `json:"since"`
+}
+
+// report lists what is known against any target or credential, and the
+// breakers that are closed after use.
+func (h *health) report(now time.Time) []targetHealth {
+	all := []targetHealth{}
+	for _, st := range h.breakers.Snapshot(now) {
+		row := targetHealth{Target: st.Target, State: string(st.State)}
+		if !st.Since.IsZero() {
+			row.Since = &st.Since
+		}
+		if !st.Until.IsZero() {
+			row.Until = &st.Until
+		}
+		if st.State != breaker.Closed {
+			row.Reason = fmt.Sprintf("%d strikes in a row; %d of %d recent calls failed", st.Consecutive, st.Bad, st.Good+st.Bad)
+		}
+		all = append(all, row)
+	}
+	for _, cd := range h.cooldowns.Snapshot(now) {
+		all = append(all, targetHealth{Target: cd.Key, State: "cooldown", Reason: cd.Reason, Since: &cd.Since, Until: &cd.Until})
+	}
+	return all
+}
+
+// The retry budget: same-target retries within budgetWindow may be a share of
+// the calls in it, plus a floor that lets a quiet gateway retry at all.
+const (
+	budgetWindow = 10 * time.Second
+	budgetFloor  = 3
+)
+
+// retryBudget counts calls and retries in one-second buckets.
+type retryBudget struct {
+	mu      sync.Mutex
+	second  int64
+	calls   [budgetWindow / time.Second]int
+	retries [budgetWindow / time.Second]int
+}
+
+// call counts a call.
+func (b *retryBudget) call(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls[b.bucket(now)]++
+}
+
+// spend takes one retry out of the budget, if it holds one.
+func (b *retryBudget) spend(share float64, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := b.bucket(now)
+	var calls, retries int
+	for j := range b.calls {
+		calls += b.calls[j]
+		retries += b.retries[j]
+	}
+	if float64(retries) >= budgetFloor+share*float64(calls) {
+		return false
+	}
+	b.retries[i]++
+	return true
+}
+
+// bucket returns the bucket of now's second, after emptying those that the
+// window has left behind.
+func (b *retryBudget) bucket(now time.Time) int {
+	n := int64(len(b.calls))
+	s := now.Unix()
+	if s > b.second {
+		for t := max(b.second+1, s-n+1); t <= s; t++ {
+			b.calls[t%n], b.retries[t%n] = 0, 0
+		}
+		b.second = s
+	}
+	return int(b.second % n)
+}

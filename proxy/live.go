@@ -1,0 +1,121 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"llmgw/store"
+)
+
+// liveEvery is how often the live rows of running calls are written.
+const liveEvery = 500 * time.Millisecond
+
+// liveCall is what others may see of a running call.
+type liveCall struct {
+	id      string
+	started time.Time
+	phase   atomic.Pointer[string]
+	attempt atomic.Pointer[store.Live] // whom it is tried at; Provider, Model and Attempt are set
+	bytes   atomic.Int64
+}
+
+func (l *liveCall) setPhase(phase string) { l.phase.Store(&phase) }
+
+// The phases of a running call.
+const (
+	phaseRead   = "read"    // the request
+	phaseWait   = "wait"    // for the first content
+	phaseStream = "stream"  // content goes to the client
+	phasePause  = "waiting" // before another try
+)
+
+// trying notes whom the call is waiting for.
+func (l *liveCall) trying(a *store.Attempt) {
+	l.attempt.Store(&store.Live{Provider: a.Provider, Model: a.Model, Attempt: a.N})
+	l.setPhase(phaseWait)
+}
+
+func (l *liveCall) moved(n int64) { l.bytes.Add(n) }
+
+func (l *liveCall) row() store.Live {
+	row := store.Live{CallID: l.id, Phase: *l.phase.Load(), Bytes: l.bytes.Load(), UpdatedAt: time.Now()}
+	if t := l.attempt.Load(); t != nil {
+		row.Provider, row.Model, row.Attempt = t.Provider, t.Model, t.Attempt
+	}
+	return row
+}
+
+// running is the set of calls under way.
+type running struct {
+	mu    sync.Mutex
+	calls map[string]*liveCall
+	wake  chan struct{}
+}
+
+func (r *running) init() {
+	r.calls = make(map[string]*liveCall)
+	r.wake = make(chan struct{}, 1)
+}
+
+func (r *running) add(c *call) *liveCall {
+	l := &liveCall{id: c.rec.ID, started: c.rec.StartedAt}
+	l.setPhase(phaseRead)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls[l.id] = l
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+	return l
+}
+
+func (r *running) remove(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.calls, id)
+}
+
+func (r *running) rows() []store.Live {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rows := make([]store.Live, 0, len(r.calls))
+	for _, l := range r.calls {
+		rows = append(rows, l.row())
+	}
+	return rows
+}
+
+func (r *running) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.calls)
+}
+
+// watch writes live rows while calls run and sleeps while none do: an idle
+// gateway does nothing.
+func (g *Gateway) watch(ctx context.Context) {
+	ticker := time.NewTicker(liveEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.running.wake:
+		}
+		ticker.Reset(liveEvery)
+		for written := true; written; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			rows := g.running.rows()
+			g.store.SetLive(rows)
+			written = len(rows) > 0
+		}
+		ticker.Stop()
+	}
+}

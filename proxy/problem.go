@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"net/http"
+	"time"
+
+	"llmgw/providers/dialect"
+)
+
+// The codes of llmgw's own errors (SPEC section 4): x-llmgw-error, the error
+// column of the record and the body say the same word.
+const (
+	codeAllFailed       = "all_targets_failed"
+	codeDeadline        = "deadline"
+	codeModelNotFound   = "model_not_found"
+	codeUnsupported     = "unsupported"
+	codeBadJSON         = "bad_json"
+	codeMethod          = "method_not_allowed"
+	codeNotFound        = "not_found"
+	codeUnauthorized    = "unauthorized"
+	codeForbiddenOrigin = "forbidden_origin"
+	codeTooLarge        = "too_large"
+	codeLoop            = "loop"
+	codeNotRecorded     = "not_recorded"
+	codeClientGone      = "client_gone"
+)
+
+// problem is an error of llmgw's own on its way to the caller.
+type problem struct {
+	code       string
+	message    string
+	cooling    bool // all targets are cooling down: 503 instead of 502
+	retryAfter time.Duration
+	allow      string // 405: the methods that would do
+}
+
+func (p problem) status() int {
+	switch p.code {
+	case codeModelNotFound, codeNotFound:
+		return http.StatusNotFound
+	case codeUnsupported, codeBadJSON:
+		return http.StatusBadRequest
+	case codeMethod:
+		return http.StatusMethodNotAllowed
+	case codeUnauthorized:
+		return http.StatusUnauthorized
+	case codeForbiddenOrigin:
+		return http.StatusForbidden
+	case codeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case codeLoop:
+		return http.StatusLoopDetected
+	case codeNotRecorded:
+		return http.StatusServiceUnavailable
+	case codeDeadline:
+		return http.StatusGatewayTimeout
+	case codeClientGone:
+		return statusClientGone
+	}
+	if p.cooling {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadGateway
+}
+
+// statusClientGone is nginx's 499: nobody is there to read it, the record is.
+const statusClientGone = 499
+
+// wire is the problem as the dialects write it. A retry helps only where the
+// cause may pass by itself.
+func (p problem) wire() dialect.Problem {
+	return dialect.Problem{
+		Status: p.status(), Code: p.code, Message: "llmgw: " + p.message,
+		Retryable:  p.code == codeAllFailed || p.code == codeNotRecorded,
+		RetryAfter: p.retryAfter,
+	}
+}

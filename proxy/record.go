@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"llmgw/providers/dialect"
+	"llmgw/store"
+)
+
+// tee keeps a copy of what goes to the client, up to a limit, with its true
+// size. It grows by chunks: append on one slice would copy a long stream over
+// and over and hold twice its size.
+type tee struct {
+	limit  int64
+	size   int64
+	kept   int64
+	chunks [][]byte
+}
+
+const teeChunk = 16 << 10
+
+func (t *tee) add(b []byte) {
+	t.size += int64(len(b))
+	b = b[:min(int64(len(b)), max(t.limit-t.kept, 0))]
+	t.kept += int64(len(b))
+	for len(b) > 0 {
+		last := len(t.chunks) - 1
+		if last < 0 || len(t.chunks[last]) == cap(t.chunks[last]) {
+			t.chunks = append(t.chunks, make([]byte, 0, max(min(len(b), 1<<20), t.nextChunk())))
+			last++
+		}
+		n := min(len(b), cap(t.chunks[last])-len(t.chunks[last]))
+		t.chunks[last] = append(t.chunks[last], b[:n]...)
+		b = b[n:]
+	}
+}
+
+// nextChunk starts small: most answers are a few KB.
+func (t *tee) nextChunk() int {
+	if len(t.chunks) == 0 {
+		return 2 << 10
+	}
+	return teeChunk
+}
+
+func (t *tee) bytes() []byte {
+	if len(t.chunks) == 1 {
+		return t.chunks[0]
+	}
+	return slices.Concat(t.chunks...)
+}
+
+// usageKnown copies what the meter read to the attempt and the call.
+func (c *call) usageKnown(a *store.Attempt, res dialect.Result) {
+	a.Usage, a.ModelReported, a.Finish = res.Usage, cut(res.Model, 256), cut(res.Finish, 64)
+	a.CostSource = c.costSource(nil)
+	c.rec.Usage, c.rec.ModelReported, c.rec.FinishReason = a.Usage, a.ModelReported, a.Finish
+	c.rec.CostSource = a.CostSource
+}
+
+// bodies are the bytes to keep of this call, as [store] bodies asks, with
+// every known credential replaced.
+func (c *call) bodies(status store.Status) []store.Body {
+	switch c.g.cfg.Store.Bodies {
+	case store.BodiesNone:
+		return nil
+	case store.BodiesErrors:
+		if status == store.StatusOK {
+			return nil
+		}
+	}
+	var bodies []store.Body
+	add := func(part string, data []byte, size int64, h http.Header) {
+		if size == 0 && len(h) == 0 {
+			return
+		}
+		limit := c.g.cfg.Store.MaxBody
+		if int64(len(data)) > limit {
+			data = data[:limit]
+		}
+		kept := int64(len(data))
+		data, n := c.g.redactor.Redact(data, c.brought)
+		c.rec.Redactions += n
+		headers, n := c.g.redactor.Redact([]byte(headerBlock(h)), c.brought)
+		c.rec.Redactions += n
+		bodies = append(bodies, store.Body{
+			CallID: c.rec.ID, Part: part, Data: data, Size: size, Truncated: kept < size,
+			ContentType: cut(h.Get("Content-Type"), 128), Headers: string(headers),
+		})
+	}
+	add("request", c.body, int64(len(c.body)), c.r.Header)
+	if c.final && c.rec.Provider != "" {
+		add("response", c.sent.bytes(), c.sent.size, c.w.Header())
+	}
+	for _, a := range c.answers {
+		if a.status > 0 && a.row.N < len(c.attempts) {
+			add(fmt.Sprintf("attempt.%d", a.row.N), a.body, int64(len(a.body)), a.header)
+		}
+	}
+	return bodies
+}
+
+// clean replaces credentials in a provider's words: some echo the key.
+func (c *call) clean(text string) string {
+	b, _ := c.g.redactor.Redact([]byte(text), c.brought)
+	return string(b)
+}
+
+// secretHeaders never reach the record, whatever their value looks like.
+var secretHeaders = []string{
+	"Authorization", "X-Api-Key", "X-Goog-Api-Key", "Api-Key", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Llmgw-Key",
+}
+
+// headerBlock writes headers one a line, sorted, secrets left out by name.
+func headerBlock(h http.Header) string {
+	var lines []string
+	for name, values := range h {
+		for _, v := range values {
+			if slices.Contains(secretHeaders, name) {
+				v = "(not recorded)"
+			}
+			lines = append(lines, name+": "+v)
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}

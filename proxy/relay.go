@@ -1,0 +1,330 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"llmgw/providers"
+	"llmgw/providers/dialect"
+	"llmgw/providers/llm"
+	"llmgw/store"
+)
+
+// relay commits the attempt's answer and carries it to its end: what is held
+// first, then each read as it comes, the end only once the outcome is on
+// record. Streams and whole answers go through the same lines.
+func (c *call) relay(a *attempt) {
+	defer a.close()
+	c.commit(a)
+	ok := c.write(a, a.head)
+	a.head = nil
+	if ok && !a.ended && !a.eof && !a.broken && a.err == nil {
+		ok = c.copyRest(a)
+	}
+	c.settle(a, ok)
+}
+
+// commit sends the status and headers: from here on no other target may
+// answer this call.
+func (c *call) commit(a *attempt) {
+	now := time.Now()
+	a.silence.Stop()
+	a.row.FirstToken = now.Sub(a.row.StartedAt)
+	c.rec.FirstToken = now.Sub(c.rec.StartedAt)
+	c.rec.Provider, c.rec.Model = a.row.Provider, a.row.Model
+	c.rec.HTTPStatus, c.rec.UpstreamRequestID = a.resp.StatusCode, a.row.UpstreamRequestID
+	c.live.setPhase(phaseStream)
+	copyHeader(c.w.Header(), a.resp.Header)
+	c.answerHeaders(a)
+	c.rest = a.resp.ContentLength
+	if a.raw != nil {
+		c.decodedAnswer(a)
+	}
+	if a.edited || a.raw != nil {
+		c.rest = -1
+		c.w.Header().Del("Content-Length")
+	}
+	if a.ended && c.rest >= 0 {
+		c.rest = int64(len(a.head) + len(a.end))
+	}
+	// A client that never reads must not hold the call for ever.
+	_ = http.NewResponseController(c.w).SetWriteDeadline(now.Add(a.c.limits.MaxDuration))
+	if c.facts.Stream || !a.ended && !a.eof {
+		c.status(a)
+	}
+}
+
+// status sends the status line and headers, once. Those of a whole answer wait
+// for its outcome.
+func (c *call) status(a *attempt) {
+	if !c.headed {
+		c.headed = true
+		c.w.WriteHeader(a.resp.StatusCode)
+	}
+}
+
+// decodedAnswer hands a compressed answer on: as the bytes that arrived where
+// it is whole and the client accepts its encoding, else decoded.
+func (c *call) decodedAnswer(a *attempt) {
+	encoding := a.resp.Header.Get("Content-Encoding")
+	if a.ended && len(a.head) == 0 && acceptsEncoding(c.r.Header.Get("Accept-Encoding"), encoding) {
+		a.end, a.raw = a.raw.Bytes(), nil
+		return
+	}
+	c.w.Header().Del("Content-Encoding")
+	c.w.Header().Del("Content-Length")
+	c.edits = append(c.edits, "response-content-encoding")
+}
+
+// copyRest relays until the end, the upstream's failure or the client's
+// leaving; it reports whether the client still takes what is written.
+func (c *call) copyRest(a *attempt) bool {
+	bp := c.g.buffers.Get().(*[]byte)
+	defer c.g.buffers.Put(bp)
+	idle, lastContent := c.idleLimit(a), time.Now()
+	stop := c.rec.StartedAt.Add(a.c.limits.MaxDuration)
+	for !a.ended && !a.broken {
+		a.silence.Reset(min(idle, time.Until(lastContent.Add(a.c.limits.IdleContent)), time.Until(stop)))
+		n, err := a.src.Read(*bp)
+		a.silence.Stop()
+		if n > 0 {
+			a.row.ReceivedBytes += int64(n)
+			fresh, ok := c.forward(a, a.meter.Feed((*bp)[:n]))
+			if fresh {
+				lastContent = time.Now()
+			}
+			if !ok {
+				return false
+			}
+		}
+		if err == io.EOF {
+			a.eof = true
+			_, ok := c.forward(a, a.meter.Close())
+			return ok
+		}
+		if err != nil {
+			a.err = err
+			return true
+		}
+	}
+	return true
+}
+
+// idleLimit is how long a running stream may bring no byte at all. Where the
+// model reasons or tools run on the provider's side, silence is normal.
+func (c *call) idleLimit(a *attempt) time.Duration {
+	idle := a.c.limits.Idle
+	if idle == DefaultFailoverConfig().Idle && (c.reasons() || c.facts.Tools) {
+		return 5 * time.Minute
+	}
+	return idle
+}
+
+// forward writes the pieces of one read and flushes once. The end, and an
+// error event of the upstream's, stay back.
+func (c *call) forward(a *attempt, pieces []dialect.Piece) (fresh, ok bool) {
+	for _, p := range pieces {
+		switch p.Kind {
+		case dialect.Withheld:
+			continue
+		case dialect.Content:
+			fresh = true
+		case dialect.End:
+			a.ended = true
+		case dialect.Failure:
+			a.broken = true
+		}
+		if a.ended || a.broken || c.isLast(p.Raw) {
+			a.end = append(a.end, p.Raw...)
+			continue
+		}
+		if !c.put(p.Raw) {
+			return fresh, false
+		}
+	}
+	return fresh, c.flush()
+}
+
+// isLast tells whether raw completes an answer of announced length: with its
+// last byte the client has seen the end.
+func (c *call) isLast(raw []byte) bool {
+	return c.rest >= 0 && c.sent.size+int64(len(raw)) >= c.rest
+}
+
+// write puts and flushes held bytes.
+func (c *call) write(a *attempt, b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
+	if c.isLast(b) {
+		a.end = append(b, a.end...)
+		return true
+	}
+	return c.put(b) && c.flush()
+}
+
+// put writes bytes to the client and keeps a copy for the record.
+func (c *call) put(b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
+	c.sent.add(b)
+	c.live.moved(int64(len(b)))
+	_, err := c.w.Write(b)
+	return err == nil
+}
+
+func (c *call) flush() bool {
+	err := http.NewResponseController(c.w).Flush()
+	return err == nil || errors.Is(err, http.ErrNotSupported)
+}
+
+// settle records the outcome and then releases the end.
+func (c *call) settle(a *attempt, ok bool) {
+	res := a.meter.Result()
+	c.usageKnown(a.row, res)
+	switch {
+	case c.wholeAnswer(a, res):
+		c.settleWhole(a)
+	case !ok || c.ctx.Err() != nil:
+		a.verdict = providers.Verdict{Fault: llm.ClientGone, Text: "the client hung up"}
+		c.closeCommitted(a)
+		c.rec.Error, c.rec.ErrorText = codeClientGone, "the client hung up before the end"
+		c.finish(store.StatusClientGone)
+	default:
+		c.settleBroken(a, res)
+	}
+}
+
+// wholeAnswer tells whether the upstream's answer was read to its end; then it
+// is a finished call even if the client left before taking the last bytes.
+func (c *call) wholeAnswer(a *attempt, res dialect.Result) bool {
+	if a.broken || a.err != nil {
+		return false
+	}
+	return a.ended || a.eof && (res.Complete || !c.bodyIsCall() || c.bodyless(a))
+}
+
+func (c *call) settleWhole(a *attempt) {
+	a.row.Outcome = store.OutcomeOK
+	a.row.Duration = time.Since(a.row.StartedAt)
+	c.g.health.finished(c, a.c, time.Now())
+	c.sent.add(a.end)
+	c.finish(store.StatusOK)
+	if !c.headed && !c.bodyless(a) {
+		c.w.Header().Set("Content-Length", strconv.Itoa(len(a.end)))
+	}
+	c.status(a)
+	if _, err := c.w.Write(a.end); err == nil && c.flush() && !a.eof {
+		c.drain(a)
+	}
+	for k, v := range a.resp.Trailer {
+		c.w.Header()[http.TrailerPrefix+k] = v
+	}
+}
+
+// drainTime is how long the rest of an answer may take after its end: enough
+// for the last chunk that frees the connection, not for a second answer.
+const drainTime = time.Second
+
+// drain reads what follows the dialect's end (rarely more than the end of the
+// HTTP message) and hands it on, so that the connection can serve the next
+// call.
+func (c *call) drain(a *attempt) {
+	a.silence.Reset(drainTime)
+	defer a.silence.Stop()
+	var buf [2048]byte
+	for {
+		n, err := a.src.Read(buf[:])
+		if n > 0 {
+			if _, werr := c.w.Write(buf[:n]); werr != nil {
+				return
+			}
+		}
+		if err != nil {
+			c.flush()
+			return
+		}
+	}
+}
+
+// settleBroken ends an answer that the upstream broke after commit: the error
+// in the caller's dialect, flushed, then the connection is cut. Nothing makes
+// it look finished (SPEC P8).
+func (c *call) settleBroken(a *attempt, res dialect.Result) {
+	cause := c.breakCause(a, res)
+	a.verdict = providers.Verdict{Fault: llm.Truncated, Text: cause}
+	c.closeCommitted(a)
+	c.g.health.faulted(c, a.c, a.verdict, true, time.Now())
+	c.rec.Error, c.rec.ErrorText = string(llm.Truncated), c.clean(cause)
+	event := a.end // the provider's own error event
+	if !a.broken {
+		event = nil
+		if c.facts.Stream && c.ctx.Err() == nil {
+			event = dialect.ErrorEvent(c.ep.Dialect, c.ep.Op, dialect.Problem{Status: http.StatusBadGateway, Code: string(llm.Truncated), Message: "llmgw: the answer of " + a.row.Provider + " broke off: " + cause})
+		}
+	}
+	c.sent.add(event)
+	c.finish(store.StatusTruncated)
+	c.status(a)
+	if len(event) > 0 {
+		_, _ = c.w.Write(event)
+	}
+	c.flush() // without it the event is lost in the abort
+	panic(http.ErrAbortHandler)
+}
+
+// breakCause words why an answer did not reach its end.
+func (c *call) breakCause(a *attempt, res dialect.Result) string {
+	switch {
+	case a.broken:
+		return "error event: " + res.FaultText
+	case a.err == nil && res.Fault != "":
+		return string(res.Fault) + ": " + res.FaultText
+	case a.err == nil:
+		return "the stream ended without its end marker"
+	}
+	if c.transportFault(a, a.err, true) == llm.Timeout {
+		a.c.up.retire()
+		return fmt.Sprintf("no byte for %s", c.idleLimit(a))
+	}
+	return errText(a.err)
+}
+
+// closeCommitted gives an attempt that reached the client and then failed its
+// outcome, and cuts the upstream.
+func (c *call) closeCommitted(a *attempt) {
+	a.close()
+	a.row.Duration = time.Since(a.row.StartedAt)
+	a.row.Outcome, a.row.Error = string(a.fault()), c.clean(a.verdict.Text)
+}
+
+// gone ends a call whose client left before the commit.
+func (c *call) gone() {
+	c.rec.Error, c.rec.ErrorText = codeClientGone, "the client hung up before the answer"
+	c.rec.HTTPStatus = statusClientGone
+	c.finish(store.StatusClientGone)
+}
+
+// passOn answers with a provider's own error, status and body unchanged.
+func (c *call) passOn(ans answer) {
+	c.rec.Provider, c.rec.Model = ans.t.up.p.Name, ans.t.modelFor(c)
+	c.rec.HTTPStatus, c.rec.Error, c.rec.ErrorText = ans.status, string(ans.fault), c.clean(ans.text)
+	copyHeader(c.w.Header(), ans.header)
+	if ans.decoded {
+		c.w.Header().Del("Content-Encoding")
+		c.edits = append(c.edits, "response-content-encoding")
+	}
+	c.answerHeaders(nil)
+	c.w.Header().Set("X-Llmgw-Provider", headerText(c.rec.Provider))
+	c.w.Header().Set("X-Llmgw-Model", headerText(c.rec.Model))
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(ans.body)))
+	c.sent.add(ans.body)
+	c.finish(store.StatusError)
+	c.w.WriteHeader(ans.status)
+	_, _ = c.w.Write(ans.body)
+}

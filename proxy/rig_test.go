@@ -1,0 +1,258 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"llmgw/providers"
+	"llmgw/providers/llm"
+	"llmgw/providers/sim"
+	"llmgw/proxy/breaker"
+	"llmgw/store"
+)
+
+// rig is a gateway with everything real but the network: http.Server,
+// http.Transport, SQLite and simulated providers over pipes. Inside a synctest
+// bubble its waits take virtual time.
+type rig struct {
+	t     *testing.T
+	gw    *Gateway
+	db    string
+	store *store.Store
+	sims  map[string]*sim.Sim
+	http  *http.Client
+	cfg   Config
+	stop  []func()
+}
+
+// upstreamSpec is one simulated provider of a rig.
+type upstreamSpec struct {
+	name    string
+	dialect llm.Dialect
+	keys    []string
+	handler http.Handler // instead of a simulator
+}
+
+// newRig starts a gateway before the given providers. change may adjust the
+// configuration first.
+func newRig(t *testing.T, specs []upstreamSpec, change func(*Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, sims: make(map[string]*sim.Sim), db: filepath.Join(t.TempDir(), "llmgw.db")}
+	net := make(map[string]*pipeListener)
+	cfg := Config{
+		Listen: "127.0.0.1:4747", Server: DefaultServerConfig(), Failover: DefaultFailoverConfig(),
+		Breaker: breaker.DefaultConfig(), Store: store.DefaultConfig(),
+	}
+	for _, s := range specs {
+		h := s.handler
+		if h == nil {
+			r.sims[s.name] = sim.New(sim.Options{Name: s.name, Dialect: s.dialect, Seed: 1})
+			h = r.sims[s.name]
+		}
+		l := newPipeListener()
+		net[s.name] = l
+		r.serve(l, h)
+		cfg.Providers = append(cfg.Providers, r.provider(s))
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	r.cfg = cfg
+	st, err := store.Open(r.db, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.store = st
+	gw, err := New(cfg, Deps{Store: st, Transport: func(p *providers.Provider) *http.Transport {
+		tr := newTransport()
+		tr.Proxy = nil
+		tr.DialContext = net[p.Name].dial
+		return tr
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.gw = gw
+	front := newPipeListener()
+	r.serve(front, gw)
+	r.http = &http.Client{Transport: &http.Transport{DialContext: front.dial, DisableCompression: true}}
+	return r
+}
+
+func (r *rig) provider(s upstreamSpec) *providers.Provider {
+	r.t.Helper()
+	kind := "openai"
+	if s.dialect == llm.Anthropic {
+		kind = "anthropic"
+	}
+	cfg := providers.DefaultConfig()
+	cfg.Name, cfg.Kind, cfg.BaseURL = s.name, kind, "http://"+s.name+".sim"
+	if s.dialect == llm.OpenAIChat {
+		cfg.BaseURL += "/v1"
+	}
+	if cfg.Keys = s.keys; len(s.keys) == 0 {
+		cfg.Keys = []string{"sk-" + s.name + "-configured-key-0001"}
+	}
+	p, err := providers.New(cfg, func(string) (string, bool) { return "", false })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+func (r *rig) serve(l net.Listener, h http.Handler) {
+	srv := &http.Server{Handler: h}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = srv.Serve(l) }()
+	r.stop = append(r.stop, func() { srv.Close(); <-done })
+}
+
+// close ends everything the rig started; in a bubble, what is left after it is
+// a leak and fails the test.
+func (r *rig) close() {
+	r.http.CloseIdleConnections()
+	for i := len(r.stop) - 1; i >= 0; i-- {
+		r.stop[i]()
+	}
+	r.gw.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.store.Close(ctx); err != nil {
+		r.t.Errorf("closing the store: %v", err)
+	}
+}
+
+// reply is what a client saw.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error // reading the body
+	took   time.Duration
+}
+
+// post sends a body as a client would and reads the whole answer.
+func (r *rig) post(path, body string, headers ...string) reply {
+	r.t.Helper()
+	return r.do(r.request(path, body, headers...))
+}
+
+func (r *rig) request(path, body string, headers ...string) *http.Request {
+	r.t.Helper()
+	req, err := http.NewRequest("POST", "http://127.0.0.1:4747"+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if strings.HasPrefix(path, "/v1/messages") {
+		req.Header.Set("Anthropic-Version", "2023-06-01")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	return req
+}
+
+func (r *rig) do(req *http.Request) reply {
+	r.t.Helper()
+	start := time.Now()
+	resp, err := r.http.Do(req)
+	if err != nil {
+		return reply{err: err, took: time.Since(start)}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return reply{resp.StatusCode, resp.Header, body, err, time.Since(start)}
+}
+
+// last is the newest call on record.
+func (r *rig) last() store.CallRow {
+	r.t.Helper()
+	rd, err := store.OpenReader(r.db)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer rd.Close()
+	row, err := rd.Find(context.Background(), "last")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return row
+}
+
+// outcomes is the story of a call in short: "openai=server_error openai=ok".
+func outcomes(row store.CallRow) string {
+	var parts []string
+	for _, a := range row.Attempts {
+		o := a.Outcome
+		if a.Skipped != "" {
+			o += ":" + a.Skipped
+		}
+		parts = append(parts, a.Provider+"="+o)
+	}
+	return strings.Join(parts, " ")
+}
+
+// pipeListener is a network of one address, made of net.Pipe.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error { l.once.Do(func() { close(l.done) }); return nil }
+
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.done:
+		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: net.ErrClosed}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "127.0.0.1:4747" }
+
+// chat and messages are minimal bodies.
+func chat(model string, stream bool) string {
+	return body(`{"model":"`+model+`","messages":[{"role":"user","content":"hello"}]`, stream)
+}
+
+func messages(model string, stream bool) string {
+	return body(`{"model":"`+model+`","max_tokens":200,"messages":[{"role":"user","content":"hello"}]`, stream)
+}
+
+func body(s string, stream bool) string {
+	if stream {
+		return s + `,"stream":true}`
+	}
+	return s + "}"
+}
