@@ -1,0 +1,451 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"llmgw/providers/llm"
+	"llmgw/providers/price"
+)
+
+// Filter selects calls; the zero value selects all. It is written as
+//
+//	claude model:opus* status:error !client:ci took:>5s "two words"
+//
+// Every term must hold. A bare word matches anywhere in the record of a call;
+// model: provider: route: project: client: key: session: and tag.K: match a
+// part of their field, or all of it where the text has a * or ?, without
+// regard to case. target: looks at the attempts that were sent
+// ("openai/gpt-4o"), fault: at their outcomes. status: takes a status, a code
+// (429) or a class (5xx); cache: hit, miss, bypass, off; dropped: yes, no.
+// cost: took: first: tries: compare (>, >=, <, <=, =), since: is a span or a
+// date. A leading ! negates, double quotes group and make an operator a word.
+type Filter struct {
+	text  string
+	terms []term
+}
+
+// term is one condition: a fragment of SQL that is a constant of this package,
+// and what is bound to its parameters.
+type term struct {
+	sql    string
+	args   []any
+	negate bool
+	since  time.Duration // for since: with a span, which counts from the query's now
+}
+
+// FilterError is a filter that cannot be read.
+type FilterError struct {
+	Text string
+	Pos  int // byte in Text at which it broke: where a caret goes
+	Msg  string
+}
+
+// Error shows the filter with a caret under the place where it broke.
+func (e *FilterError) Error() string {
+	shown := Clean(e.Text[:e.Pos])
+	return fmt.Sprintf("reading the filter: %s\n  %s\n  %s^", e.Msg, shown+Clean(e.Text[e.Pos:]),
+		strings.Repeat(" ", len([]rune(shown))))
+}
+
+// Hint gives the grammar in a line.
+func (e *FilterError) Hint() string {
+	return `words match anything; ` + strings.Join(fieldNames(), ": ") + `: tag.K:; ! negates, quotes group`
+}
+
+// String returns the filter as it was written.
+func (f Filter) String() string { return f.text }
+
+// Empty tells whether the filter selects all calls.
+func (f Filter) Empty() bool { return len(f.terms) == 0 }
+
+const (
+	// maxFilter and maxTerms keep a filter far from the limits of SQLite's
+	// parser, so that what ParseFilter accepts can always be run.
+	maxFilter = 4096
+	maxTerms  = 64
+)
+
+// ParseFilter reads a filter; the error is a [*FilterError].
+func ParseFilter(text string) (Filter, error) {
+	f := Filter{text: text}
+	if len(text) > maxFilter {
+		return Filter{}, &FilterError{text, maxFilter, fmt.Sprintf("longer than %d characters", maxFilter)}
+	}
+	words, err := splitFilter(text)
+	if err != nil {
+		return Filter{}, err
+	}
+	if len(words) > maxTerms {
+		return Filter{}, &FilterError{text, words[maxTerms].pos, fmt.Sprintf("more than %d terms", maxTerms)}
+	}
+	for _, w := range words {
+		t, problem := w.term()
+		if problem != nil {
+			return Filter{}, &FilterError{text, min(problem.pos, len(text)), problem.msg}
+		}
+		f.terms = append(f.terms, t)
+	}
+	return f, nil
+}
+
+// word is a term as written: !field:value, with its quotes resolved.
+type word struct {
+	pos      int // of its first byte
+	negate   bool
+	field    string // empty for a bare word
+	value    string
+	valuePos int
+}
+
+// problem is what is wrong, and where.
+type problem struct {
+	pos int
+	msg string
+}
+
+func splitFilter(text string) ([]word, error) {
+	var words []word
+	for i := 0; i < len(text); {
+		if isSpace(text[i]) {
+			i++
+			continue
+		}
+		w, next, err := readWord(text, i)
+		if err != nil {
+			return nil, err
+		}
+		words, i = append(words, w), next
+	}
+	return words, nil
+}
+
+// readWord reads the word at i and returns where it ends. A colon outside
+// quotes ends the field, the first one only.
+func readWord(text string, i int) (word, int, error) {
+	w := word{pos: i, valuePos: i}
+	if text[i] == '!' {
+		w.negate = true
+		i++
+		w.valuePos = i
+	}
+	var b strings.Builder
+	quoted := false // the word so far had quotes: it is no field name
+	for ; i < len(text) && !isSpace(text[i]); i++ {
+		switch {
+		case text[i] == '"':
+			end, err := readQuoted(text, i, &b)
+			if err != nil {
+				return w, 0, err
+			}
+			i, quoted = end, true
+		case text[i] == ':' && w.field == "" && !quoted && b.Len() > 0:
+			w.field, w.valuePos = b.String(), i+1
+			b.Reset()
+		default:
+			b.WriteByte(text[i])
+		}
+	}
+	w.value = b.String()
+	if w.value == "" && w.field == "" {
+		return w, 0, &FilterError{text, w.pos, "nothing to look for"}
+	}
+	return w, i, nil
+}
+
+// readQuoted reads from the quote at i and returns where the closing one is.
+func readQuoted(text string, i int, into *strings.Builder) (int, error) {
+	for j := i + 1; j < len(text); j++ {
+		switch text[j] {
+		case '"':
+			return j, nil
+		case '\\':
+			if j+1 < len(text) && (text[j+1] == '"' || text[j+1] == '\\') {
+				j++
+			}
+		}
+		into.WriteByte(text[j])
+	}
+	return 0, &FilterError{text, i, "a quote that is not closed"}
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// filterField is a field of the grammar: how its value becomes a condition.
+type filterField struct {
+	name    string
+	compile func(value string) (term, string) // or what is wrong with the value
+}
+
+// filterFields is the whole whitelist; tag.K is dealt with by itself.
+var filterFields = []filterField{
+	{"model", matching("calls.model_requested", "calls.model", "calls.model_reported")},
+	{"provider", matching("calls.provider")},
+	{"target", attempting("a.outcome <> 'skipped' AND ", "a.provider || '/' || a.model")},
+	{"route", matching("calls.route")},
+	{"project", matching("calls.project")},
+	{"client", matching("calls.client")},
+	{"key", matching("calls.key")},
+	{"session", matching("calls.session")},
+	{"status", statusTerm},
+	{"fault", faultTerm},
+	{"cache", oneOf("calls.cache = ?", "hit", "miss", "bypass", "off")},
+	{"dropped", yesNo("calls.dropped <> '[]'")},
+	{"cost", comparing("calls.cost", readMoney)},
+	{"took", comparing("calls.finished_at - calls.started_at", readSpan)},
+	{"first", comparing("calls.first_token_us", readSpan)},
+	{"tries", comparing("(SELECT count(*) FROM attempts a WHERE a.k BETWEEN calls.n * 1024 AND calls.n * 1024 + 1023 AND a.outcome <> 'skipped')", readNumber)},
+	{"since", sinceTerm},
+}
+
+func fieldNames() []string {
+	var names []string
+	for _, f := range filterFields {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// FilterFields returns the names of the fields in the order in which help
+// shows them, for completion.
+func FilterFields() []string { return append(fieldNames(), "tag.") }
+
+func (w word) term() (term, *problem) {
+	if w.field == "" {
+		t, _ := anywhere(w.value)
+		t.negate = w.negate
+		return t, nil
+	}
+	compile, ok := lookUpField(w.field)
+	if !ok {
+		return term{}, &problem{w.pos, fmt.Sprintf("there is no field %q; quote it to look for the text", w.field)}
+	}
+	if w.value == "" {
+		return term{}, &problem{w.valuePos, fmt.Sprintf("%s: needs a value", w.field)}
+	}
+	t, wrong := compile(w.value)
+	if wrong != "" {
+		return term{}, &problem{w.valuePos, wrong}
+	}
+	t.negate = w.negate
+	return t, nil
+}
+
+func lookUpField(name string) (func(string) (term, string), bool) {
+	if tag, ok := strings.CutPrefix(name, "tag."); ok && tag != "" {
+		return tagTerm(tag), true
+	}
+	i := slices.IndexFunc(filterFields, func(f filterField) bool { return f.name == strings.ToLower(name) })
+	if i < 0 {
+		return nil, false
+	}
+	return filterFields[i].compile, true
+}
+
+// textMatch returns the condition that column has the value in it, or is like
+// it where it has wildcards, and what to bind. Case is ASCII's, as SQLite's is.
+func textMatch(column, value string) (string, any) {
+	value = lowerASCII(value)
+	if strings.ContainsAny(value, "*?") {
+		return "lower(" + column + ") GLOB ?", strings.ReplaceAll(value, "[", "[[]")
+	}
+	return "instr(lower(" + column + "), ?) > 0", value
+}
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + ('a' - 'A')
+		}
+		return r
+	}, s)
+}
+
+// matching is a field that matches any of columns.
+func matching(columns ...string) func(string) (term, string) {
+	return func(value string) (term, string) {
+		var t term
+		var any []string
+		for _, c := range columns {
+			condition, arg := textMatch(c, value)
+			any, t.args = append(any, condition), append(t.args, arg)
+		}
+		t.sql = strings.Join(any, " OR ")
+		return t, ""
+	}
+}
+
+const attemptsOf = "EXISTS (SELECT 1 FROM attempts a WHERE a.k BETWEEN calls.n * 1024 AND calls.n * 1024 + 1023 AND "
+
+// attempting is a field that matches expression of any attempt that is as
+// condition says.
+func attempting(condition, expression string) func(string) (term, string) {
+	return func(value string) (term, string) {
+		match, arg := textMatch(expression, value)
+		return term{sql: attemptsOf + condition + match + ")", args: []any{arg}}, ""
+	}
+}
+
+// anywhere matches a bare word in what a screen shows of a call.
+func anywhere(value string) (term, string) {
+	call, arg := textMatch(`(calls.id || char(10) || calls.project || char(10) || calls.client || char(10) || calls.session
+		|| char(10) || calls.key || char(10) || calls.model_requested || char(10) || calls.route || char(10) || calls.status
+		|| char(10) || calls.http_status || char(10) || calls.error || char(10) || calls.error_text || char(10) || calls.provider
+		|| char(10) || calls.model || char(10) || calls.model_reported || char(10) || calls.upstream_request_id
+		|| char(10) || calls.dropped || char(10) || calls.tags || char(10) || calls.user_agent)`, loose(value))
+	attempt, _ := textMatch("(a.provider || '/' || a.model || char(10) || a.key || char(10) || a.outcome || char(10) || a.error)", loose(value))
+	return term{sql: call + " OR " + attemptsOf + attempt + ")", args: []any{arg, arg}}, ""
+}
+
+// loose lets a pattern stand anywhere in a longer text.
+func loose(value string) string {
+	if strings.ContainsAny(value, "*?") {
+		return "*" + value + "*"
+	}
+	return value
+}
+
+func tagTerm(tag string) func(string) (term, string) {
+	return func(value string) (term, string) {
+		match, arg := textMatch("t.value", value)
+		return term{sql: "EXISTS (SELECT 1 FROM json_each(calls.tags) t WHERE t.key = ? AND " + match + ")", args: []any{tag, arg}}, ""
+	}
+}
+
+func statusTerm(value string) (term, string) {
+	value = strings.ToLower(value)
+	statuses := []string{
+		string(StatusOK), string(StatusError), string(StatusTruncated), string(StatusClientGone),
+		string(StatusBlocked), string(StatusRunning), string(StatusInterrupted),
+	}
+	if slices.Contains(statuses, value) {
+		return term{sql: "calls.status = ?", args: []any{value}}, ""
+	}
+	if class, ok := strings.CutSuffix(value, "xx"); ok && len(class) == 1 && class >= "1" && class <= "5" {
+		return term{sql: "calls.http_status / 100 = ?", args: []any{int64(class[0] - '0')}}, ""
+	}
+	if code, err := strconv.Atoi(value); err == nil && code >= 100 && code <= 999 {
+		return term{sql: "calls.http_status = ?", args: []any{int64(code)}}, ""
+	}
+	return term{}, fmt.Sprintf("status: takes %s, a code such as 429 or a class such as 5xx", strings.Join(statuses, ", "))
+}
+
+func faultTerm(value string) (term, string) {
+	faults := []llm.Fault{
+		llm.Connect, llm.Reset, llm.Timeout, llm.RateLimited, llm.Quota, llm.Overloaded, llm.ServerError, llm.ErrorInBody,
+		llm.Malformed, llm.Empty, llm.Auth, llm.ModelNotFound, llm.ContextLength, llm.Refused, llm.RefusedRequest,
+		llm.Truncated, llm.ClientGone, llm.DeadlineReached, llm.NotRecorded,
+	}
+	names := []string{OutcomeSkipped, OutcomeLostHedge, OutcomeInterrupted}
+	for _, f := range faults {
+		names = append(names, string(f))
+	}
+	if value = strings.ToLower(value); !slices.Contains(names, value) {
+		return term{}, "fault: takes " + strings.Join(names, ", ")
+	}
+	return term{sql: attemptsOf + "a.outcome = ?)", args: []any{value}}, ""
+}
+
+func oneOf(sql string, allowed ...string) func(string) (term, string) {
+	return func(value string) (term, string) {
+		if value = strings.ToLower(value); slices.Contains(allowed, value) {
+			return term{sql: sql, args: []any{value}}, ""
+		}
+		return term{}, "it takes " + strings.Join(allowed, ", ")
+	}
+}
+
+func yesNo(sql string) func(string) (term, string) {
+	return func(value string) (term, string) {
+		switch strings.ToLower(value) {
+		case "yes":
+			return term{sql: sql}, ""
+		case "no":
+			return term{sql: "NOT (" + sql + ")"}, ""
+		}
+		return term{}, "it takes yes or no"
+	}
+}
+
+// comparing is a field of a number: an operator and what read makes of the
+// rest. An unknown number matches neither a comparison nor its negation's
+// opposite: !took:>5s keeps calls that are not known to have taken longer.
+func comparing(expression string, read func(string) (int64, string)) func(string) (term, string) {
+	return func(value string) (term, string) {
+		operator := "="
+		for _, o := range [...]string{">=", "<=", ">", "<", "="} {
+			if rest, ok := strings.CutPrefix(value, o); ok {
+				operator, value = o, rest
+				break
+			}
+		}
+		n, wrong := read(value)
+		if wrong != "" {
+			return term{}, wrong
+		}
+		return term{sql: expression + " " + operator + " ?", args: []any{n}}, ""
+	}
+}
+
+func readMoney(value string) (int64, string) {
+	m, err := price.ParseUSD(value)
+	if err != nil {
+		return 0, "it takes dollars, such as >0.1"
+	}
+	return int64(m), ""
+}
+
+func readSpan(value string) (int64, string) {
+	d, err := parseSpan(value)
+	if err != nil {
+		return 0, "it takes a span, such as >5s or >300ms"
+	}
+	return d.Microseconds(), ""
+}
+
+func readNumber(value string) (int64, string) {
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil {
+		return 0, "it takes a number, such as >1"
+	}
+	return n, ""
+}
+
+func sinceTerm(value string) (term, string) {
+	const sql = "calls.started_at >= ?"
+	if span, err := parseSpan(value); err == nil {
+		return term{sql: sql, args: []any{nil}, since: span}, ""
+	}
+	t, err := ParseSince(value, time.Now()) // a word or a date, which a moment does not change
+	if err != nil {
+		return term{}, err.Error()
+	}
+	return term{sql: sql, args: []any{micros(t)}}, ""
+}
+
+// sql returns a condition on the row of calls, and what to bind.
+func (f Filter) sql(now time.Time) (string, []any) {
+	if f.Empty() {
+		return "1", nil
+	}
+	var all []string
+	var args []any
+	for _, t := range f.terms {
+		// coalesce: a comparison with an unknown number is not true, so its
+		// negation is.
+		condition := "coalesce((" + t.sql + "), 0)"
+		if t.negate {
+			condition = "NOT " + condition
+		}
+		all = append(all, condition)
+		if t.since > 0 {
+			args = append(args, micros(now.Add(-t.since)))
+		} else {
+			args = append(args, t.args...)
+		}
+	}
+	return strings.Join(all, " AND "), args
+}
