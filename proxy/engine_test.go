@@ -123,16 +123,23 @@ func TestBrokenStreamsNeverLookFinished(t *testing.T) {
 }
 
 // The end is the last thing a client sees, and it must find the call on
-// record then: while the record cannot be written, the end stays back.
+// record then: while the outcome cannot be committed the end stays back, here
+// for the three seconds that the disk is full.
 func TestEndIsHeldForTheRecord(t *testing.T) {
 	for _, sh := range shapes {
 		t.Run(sh.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, bothDialects, nil)
 				defer r.close()
+				r.sims[sh.provider].Default(parse(t, "slow-first-byte:ms=1000"))
+				time.AfterFunc(500*time.Millisecond, func() { r.failing.Store(true) })
+				time.AfterFunc(4*time.Second, func() { r.failing.Store(false) })
 				got := r.post(sh.path, bodyFor(sh.path, sh.model, sh.stream))
-				if got.status != 200 {
-					t.Fatalf("status %d: %s", got.status, got.body)
+				if got.status != 200 || got.err != nil {
+					t.Fatalf("status %d, err %v: %s", got.status, got.err, got.body)
+				}
+				if got.took < 4*time.Second || got.took > 6*time.Second {
+					t.Errorf("the end came after %s; the record could be written after 4s", got.took)
 				}
 				if row := r.last(); row.Status != store.StatusOK {
 					t.Errorf("the client saw the end, the record says %s", row.Status)
@@ -140,6 +147,46 @@ func TestEndIsHeldForTheRecord(t *testing.T) {
 			})
 		})
 	}
+}
+
+// P1's exception is loud: after finish_wait the end is released, and /readyz
+// says that calls are not on record; once the disk has room they are.
+func TestEndIsReleasedLoudlyAfterFinishWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, bothDialects, nil)
+		defer r.close()
+		r.sims["openai"].Default(parse(t, "slow-first-byte:ms=1000"))
+		time.AfterFunc(500*time.Millisecond, func() { r.failing.Store(true) })
+		got := r.post("/v1/chat/completions", chat("gpt-4o", true))
+		if got.err != nil || got.took < 6*time.Second || got.took > 6500*time.Millisecond {
+			t.Errorf("the end came after %s (err %v), want 1s + finish_wait", got.took, got.err)
+		}
+		ready := r.get("/readyz")
+		if ready.status != 503 || !bytes.Contains(ready.body, []byte("no space left")) {
+			t.Errorf("/readyz says %d %s", ready.status, ready.body)
+		}
+		refused := r.post("/v1/chat/completions", chat("gpt-4o", false))
+		if refused.status != 503 || refused.header.Get("X-Llmgw-Error") != "not_recorded" {
+			t.Errorf("a call that cannot be recorded: status %d %s", refused.status, refused.body)
+		}
+		if n := len(r.sims["openai"].Ledger()); n != 1 {
+			t.Errorf("%d calls reached the provider, want only the recorded one", n)
+		}
+		r.failing.Store(false)
+		time.Sleep(time.Minute) // virtual: the writer tries again by itself
+		if ready := r.get("/readyz"); ready.status != 200 {
+			t.Errorf("/readyz after the disk has room: %d %s", ready.status, ready.body)
+		}
+		rd, err := store.OpenReader(r.db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rd.Close()
+		row, err := rd.Find(context.Background(), got.header.Get("X-Llmgw-Call-Id"))
+		if err != nil || row.Status != store.StatusOK || !row.Usage.Output.Known {
+			t.Errorf("the call's outcome after the disk has room: %v, %+v", err, row.Call)
+		}
+	})
 }
 
 // The client's bytes reach the provider as they are, but for the one edit that

@@ -86,7 +86,9 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	if g.redactor == nil {
 		g.redactor = providers.NewRedactor(cfg.Providers)
 	}
-	g.health = newHealth(g.breakerLimits)
+	if g.health, err = newHealth(g.breakerLimits, deps.Store); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g.closing = cancel
 	g.running.init()

@@ -1,13 +1,20 @@
 package proxy
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"llmgw/providers"
 	"llmgw/providers/llm"
 	"llmgw/proxy/breaker"
+	"llmgw/store"
 )
 
 // health is what earlier calls learned about targets and credentials, and
@@ -17,17 +24,72 @@ type health struct {
 	cooldowns *breaker.Cooldowns
 	budget    *retryBudget
 	limits    func(provider string) breaker.Config
-	changed   func() // a state worth keeping over a restart changed
+	store     *store.Store
+	noted     atomic.Bool // the file holds something against a target or credential
 }
 
-func newHealth(limits func(provider string) breaker.Config) *health {
-	return &health{
+// healthState is the name under which health survives a restart.
+const healthState = "health"
+
+// keptHealth is what is kept.
+type keptHealth struct {
+	Breakers  []breaker.Status   `json:"breakers"`
+	Cooldowns []breaker.Cooldown `json:"cooldowns"`
+}
+
+// newHealth begins with what the last server on this database knew.
+func newHealth(limits func(provider string) breaker.Config, st *store.Store) (*health, error) {
+	h := &health{
 		breakers:  breaker.New(func(key string) breaker.Config { return limits(providerOf(key)) }),
 		cooldowns: breaker.NewCooldowns(),
 		budget:    new(retryBudget),
 		limits:    limits,
-		changed:   func() {},
+		store:     st,
 	}
+	rd, err := store.OpenReader(st.Path())
+	if err != nil {
+		return nil, fmt.Errorf("reading the targets' health: %w", err)
+	}
+	defer rd.Close()
+	text, _, err := rd.State(context.Background(), healthState)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("reading the targets' health: %w", err)
+	}
+	return h, h.restore(text, time.Now())
+}
+
+// restore puts back a save.
+func (h *health) restore(text []byte, now time.Time) error {
+	if len(text) == 0 {
+		return nil
+	}
+	var kept keptHealth
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return fmt.Errorf("reading the targets' health: %w", err)
+	}
+	h.breakers.Restore(kept.Breakers, now)
+	for _, cd := range kept.Cooldowns {
+		_, provider, _ := strings.Cut(cd.Key, " ")
+		h.cooldowns.Restore([]breaker.Cooldown{cd}, h.limits(providerOf(provider)).MaxCooldown, now)
+	}
+	h.noted.Store(true)
+	return nil
+}
+
+// save keeps what is known against targets and credentials, if that is
+// anything or was until now. Good calls of a healthy gateway cost nothing.
+func (h *health) save(now time.Time) {
+	kept := keptHealth{Breakers: h.breakers.Snapshot(now), Cooldowns: h.cooldowns.Snapshot(now)}
+	kept.Breakers = slices.DeleteFunc(kept.Breakers, func(s breaker.Status) bool { return s.State == breaker.Closed })
+	trouble := len(kept.Breakers)+len(kept.Cooldowns) > 0
+	if !h.noted.Swap(trouble) && !trouble {
+		return
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		panic(err) // plain structs of strings, numbers and times
+	}
+	h.store.SetState(healthState, text)
 }
 
 // modelKey and credentialKey name what cools down: a credential at one model
@@ -138,7 +200,9 @@ func (h *health) served(c *call, t *candidate, now time.Time) {
 	if pass := c.passes[t.targetKey(c)]; pass != nil {
 		pass.Committed(now)
 	}
-	h.changed()
+	if h.noted.Load() {
+		h.save(now)
+	}
 }
 
 // finished notes that the answer was read to its end.
@@ -146,6 +210,9 @@ func (h *health) finished(c *call, t *candidate, now time.Time) {
 	key := t.targetKey(c)
 	c.passes[key].Done(breaker.Success, now)
 	delete(c.passes, key)
+	if h.noted.Load() {
+		h.save(now)
+	}
 }
 
 // faulted notes a failed attempt. final says that the call leaves the target:
@@ -153,13 +220,12 @@ func (h *health) finished(c *call, t *candidate, now time.Time) {
 func (h *health) faulted(c *call, t *candidate, v providers.Verdict, final bool, now time.Time) {
 	h.hold(c, t, v, now)
 	t.release(false, now)
-	if !final {
-		return
+	if final {
+		key := t.targetKey(c)
+		c.passes[key].Done(outcomeOf(v.Fault), now)
+		delete(c.passes, key)
 	}
-	key := t.targetKey(c)
-	c.passes[key].Done(outcomeOf(v.Fault), now)
-	delete(c.passes, key)
-	h.changed()
+	h.save(now)
 }
 
 // hold starts or extends the cooldowns that the fault asks for.

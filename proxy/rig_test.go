@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +32,11 @@ type rig struct {
 	http  *http.Client
 	cfg   Config
 	stop  []func()
+
+	failing atomic.Bool // while true, no commit to the database succeeds
 }
+
+var errDiskFull = errors.New("no space left on device (simulated)")
 
 // upstreamSpec is one simulated provider of a rig.
 type upstreamSpec struct {
@@ -65,7 +71,12 @@ func newRig(t *testing.T, specs []upstreamSpec, change func(*Config)) *rig {
 		change(&cfg)
 	}
 	r.cfg = cfg
-	st, err := store.Open(r.db, store.Options{})
+	st, err := store.Open(r.db, store.Options{BeforeCommit: func() error {
+		if r.failing.Load() {
+			return errDiskFull
+		}
+		return nil
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +153,16 @@ type reply struct {
 func (r *rig) post(path, body string, headers ...string) reply {
 	r.t.Helper()
 	return r.do(r.request(path, body, headers...))
+}
+
+// get asks for a path.
+func (r *rig) get(path string) reply {
+	r.t.Helper()
+	req, err := http.NewRequest("GET", "http://127.0.0.1:4747"+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.do(req)
 }
 
 func (r *rig) request(path, body string, headers ...string) *http.Request {
