@@ -177,12 +177,12 @@ func (e *upstreamError) isContextLength() bool {
 		return true
 	}
 	return e.says(
-		"prompt is too long",            // Anthropic: "prompt is too long: 211k tokens > 200000 maximum"
-		"prompt too long",               // Ollama
-		"maximum context length",        // OpenAI, vLLM, DeepSeek, OpenRouter, Together
-		"exceeds the context window",    // OpenAI Responses
-		"context window exceeds limit",  // MiniMax
-		"context length exceeded",       //
+		"prompt is too long",           // Anthropic: "prompt is too long: 211k tokens > 200000 maximum"
+		"prompt too long",              // Ollama
+		"maximum context length",       // OpenAI, vLLM, DeepSeek, OpenRouter, Together
+		"exceeds the context window",   // OpenAI Responses
+		"context window exceeds limit", // MiniMax
+		"context length exceeded",
 		"context_length_exceeded",       // as a word inside a wrapped error
 		"maximum prompt length",         // xAI
 		"reduce the length of the mess", // Groq and OpenAI: "Please reduce the length of the messages"
@@ -205,17 +205,17 @@ func (e *upstreamError) isRefused() bool {
 		return true
 	}
 	return e.says(
-		"content filtering policy",     // Anthropic: "Output blocked by content filtering policy"
-		"content management policy",    // Azure
-		"content policy",               //
-		"usage policy",                 // OpenAI Responses: "violating our usage policy"
-		"usage policies",               //
-		"safety system",                // OpenAI images
-		"requires moderation",          // OpenRouter: "requires moderation … your input was flagged"
-		"input was flagged",            //
-		"content exists risk",          // DeepSeek
-		"inappropriate content",        // Alibaba
-		"violates safety",              //
+		"content filtering policy",  // Anthropic: "Output blocked by content filtering policy"
+		"content management policy", // Azure
+		"content policy",
+		"usage policy", // OpenAI Responses: "violating our usage policy"
+		"usage policies",
+		"safety system",       // OpenAI images
+		"requires moderation", // OpenRouter: "requires moderation … your input was flagged"
+		"input was flagged",
+		"content exists risk",   // DeepSeek
+		"inappropriate content", // Alibaba
+		"violates safety",
 		"content violates usage guide", // xAI
 	)
 }
@@ -232,12 +232,12 @@ func (e *upstreamError) isModelNotFound(status int) bool {
 		return e.says("model:", "not found", "not exist", "no endpoints found", "unknown model", "not available", "not supported", "unable to access", "have access")
 	}
 	return e.says(
-		"model not exist",              // DeepSeek, 400
-		"is not a valid model",         // OpenRouter, 400
-		"invalid model",                // Mistral, Perplexity, 400
-		"model identifier is invalid",  // Bedrock, 400
-		"no endpoints found",           // OpenRouter
-		"model does not exist",         //
+		"model not exist",             // DeepSeek, 400
+		"is not a valid model",        // OpenRouter, 400
+		"invalid model",               // Mistral, Perplexity, 400
+		"model identifier is invalid", // Bedrock, 400
+		"no endpoints found",          // OpenRouter
+		"model does not exist",
 		"has been decommissioned",      // Groq
 		"model_not_found",              // as a word inside a wrapped error
 		"is not found for api version", // Gemini

@@ -227,7 +227,7 @@ func TestProbeLocal(t *testing.T) {
 
 	found := probe(t.Context(), http.DefaultClient, all)
 	if len(found) != 1 || found[0].Provider.Name != "ollama" || !slices.Equal(found[0].Models, []string{"qwen3:8b", "llama3"}) {
-		t.Errorf("found %+v, want ollama with two models", found)
+		t.Fatalf("found %+v, want ollama with two models", found)
 	}
 	if !found[0].Provider.Free || !found[0].Provider.Implicit {
 		t.Errorf("not free or not implicit: %+v", found[0].Provider)

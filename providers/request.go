@@ -249,7 +249,7 @@ func (p *Provider) passes(name string) bool {
 		strings.HasPrefix(name, "Sec-Fetch-"):
 		return false
 	}
-	return !accountHeaders[name] || p.Kind == OpenAI
+	return !accountHeaders[name] || p.Kind == OpenAI && (p.company == "openai" || p.company == "")
 }
 
 // via appends the gateway to the proxies a call went through.

@@ -238,6 +238,19 @@ func TestPublicUpstreamsDontHearOfTheGateway(t *testing.T) {
 	}
 }
 
+func TestAccountsStayAtTheirCompany(t *testing.T) {
+	for name, want := range map[string]bool{"openai": true, "groq": false, "anthropic": false} {
+		p := provider(t, Config{Name: name, Key: "k"})
+		req, err := p.NewRequest(context.Background(), RequestParts{Rest: "/x", Header: http.Header{"Openai-Organization": {"org-1"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := req.Header.Get("Openai-Organization") != ""; got != want {
+			t.Errorf("%s hears of the organisation: %v", name, got)
+		}
+	}
+}
+
 func TestBaseURLTricks(t *testing.T) {
 	for _, base := range []string{
 		"https://user:pw@h/v1", "https://h/v1?x=1", "https://h/v1#x", "https://h#.openai.azure.com/v1", "ftp://h/v1",
