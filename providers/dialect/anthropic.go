@@ -13,68 +13,91 @@ type messagesReader struct {
 }
 
 func (a *messagesReader) event(res *Result, ev event) Kind {
-	value, err := validJSON(ev.data)
-	if err != nil || value[0] != '{' {
+	var e messagesEvent
+	if !e.parse(ev.data) {
 		if isDone(ev.data) { // proxies add OpenAI's end to other protocols
 			return Tail
 		}
 		return unreadable(res, ev)
 	}
-	var e messagesEvent
-	for m := objectIn(value); m.next(); {
-		e.take(&m)
+	kind := e.kind
+	if len(kind) == 0 {
+		kind = ev.name
 	}
-	if e.kind == "" {
-		e.kind = string(ev.name)
-	}
-	if text, raw, found := errorOf(value); found || e.kind == "error" {
+	if e.err != nil || string(kind) == "error" {
+		text, raw, _ := errorOf(ev.data)
 		res.setFault(llm.ErrorInBody, text, raw)
 		return Failure
 	}
-	switch e.kind {
+	switch string(kind) {
+	case "content_block_delta":
+		return weighed(res, e.delta)
+	case "content_block_start":
+		return weighed(res, e.block)
 	case "message_start":
 		a.message(res, e.message)
 	case "message_delta":
-		return a.messageDelta(res, e.delta, e.usage)
+		noteFinish(res, e.stop)
+		a.usage(res, e.usage)
+		res.UsageFinal = res.UsageFinal || res.Usage.Known() && !isNull(e.usage) && !isNull(e.stop)
 	case "message_stop":
 		return End
-	case "content_block_start":
-		return weighed(res, weighBlock(e.block))
-	case "content_block_delta":
-		return weighed(res, weighDelta(e.delta))
 	}
 	return Tail
 }
 
-// messagesEvent is the members of an event that matter.
+// messagesEvent is what matters in an event; values as they stand in the text,
+// nil when absent.
 type messagesEvent struct {
-	kind                         string
-	message, delta, block, usage []byte
+	kind           []byte // without its quotes
+	message, usage []byte
+	stop           []byte // delta.stop_reason
+	err            []byte
+	delta, block   weight
 }
 
-func (e *messagesEvent) take(m *members) {
-	switch string(m.key()) {
-	case "type":
-		e.kind = eventName(m.value())
-	case "message":
-		e.message = m.value()
-	case "delta":
-		e.delta = m.value()
-	case "content_block":
-		e.block = m.value()
-	case "usage":
-		e.usage = m.value()
+// parse reads a JSON object in one pass; false for anything else. Members come
+// in any order, so the delta is weighed before its event's type is known.
+func (e *messagesEvent) parse(data []byte) bool {
+	s := scan{b: data, at: skipSpace(data, 0)}
+	if s.at >= len(data) || data[s.at] != '{' {
+		return false
 	}
-}
-
-// eventName is stringIn without an allocation for the usual names.
-func eventName(value []byte) string {
-	for _, name := range [...]string{"content_block_delta", "content_block_start", "content_block_stop", "ping"} {
-		if len(value) == len(name)+2 && string(value[1:len(value)-1]) == name {
-			return name
+	for m := s.members(0); m.next(); {
+		switch string(m.name()) {
+		case "type":
+			if v := m.val(); isString(v) {
+				e.kind = v[1 : len(v)-1]
+			}
+		case "message":
+			e.message = m.val()
+		case "usage":
+			e.usage = m.val()
+		case "delta":
+			e.takeDelta(m.object())
+		case "content_block":
+			e.block, _ = weighBlock(m.object())
+		case "error":
+			if v := m.val(); isError(v) {
+				e.err = v
+			}
 		}
 	}
-	return stringIn(value)
+	return s.end() == nil
+}
+
+func (e *messagesEvent) takeDelta(m walk) {
+	for m.next() {
+		switch string(m.name()) {
+		case "type":
+		case "stop_reason":
+			e.stop = m.val()
+		case "text", "thinking", "partial_json", "content":
+			e.delta = e.delta.plus(weigh(m.val()))
+		default: // a signature, a citation
+			e.delta.some = e.delta.some || weigh(m.val()).some
+		}
+	}
 }
 
 // weighed counts generated text and tells content from an empty delta.
@@ -89,15 +112,15 @@ func weighed(res *Result, w weight) Kind {
 // message reads a message object: the whole answer, or the start of one.
 func (a *messagesReader) message(res *Result, value []byte) {
 	for m := objectIn(value); m.next(); {
-		switch string(m.key()) {
+		switch string(m.name()) {
 		case "id":
-			noteNames(res, m.value(), nil, nil)
+			noteNames(res, m.val(), nil, nil)
 		case "model":
-			noteNames(res, nil, m.value(), nil)
+			noteNames(res, nil, m.val(), nil)
 		case "stop_reason":
-			noteFinish(res, m.value())
+			noteFinish(res, m.val())
 		case "usage":
-			a.usage(res, m.value())
+			a.usage(res, m.val())
 		}
 	}
 }
@@ -108,56 +131,30 @@ func noteFinish(res *Result, value []byte) {
 	}
 }
 
-func (a *messagesReader) messageDelta(res *Result, delta, usage []byte) Kind {
-	for m := objectIn(delta); m.next(); {
-		if string(m.key()) == "stop_reason" {
-			noteFinish(res, m.value())
-		}
-	}
-	a.usage(res, usage)
-	res.UsageFinal = res.Usage.Known() && !isNull(usage)
-	return Tail
-}
-
-// weighBlock weighs the start of a content block. Text, thinking and
-// compaction start empty and are filled by deltas; a fallback block only says
-// that another model goes on. Any other block (a tool's call or result,
-// redacted thinking) is something that was made.
-func weighBlock(block []byte) weight {
-	w, kind := weight{}, ""
-	for m := objectIn(block); m.next(); {
-		switch string(m.key()) {
+// weighBlock weighs a content block, or the start of one, and returns its
+// input's length. Text, thinking and compaction start empty and are filled by
+// deltas, a tool call by its name; a fallback block only says that another
+// model goes on. Any other block (a tool's result, redacted thinking) is
+// something, but what a server tool found was not generated.
+func weighBlock(m walk) (w weight, input int64) {
+	var kind []byte
+	for m.next() {
+		switch string(m.name()) {
 		case "type":
-			kind = stringIn(m.value())
+			kind = m.val()
 		case "text", "thinking", "content", "name":
-			w = w.plus(weigh(m.value()))
+			w = w.plus(weigh(m.val()))
+		case "input":
+			input = int64(len(m.val()))
 		}
 	}
-	switch kind {
-	case "text", "thinking", "compaction":
-		return w
-	case "fallback":
-		return weight{}
-	case "tool_use":
-		return w
+	switch string(kind) {
+	case `"text"`, `"thinking"`, `"compaction"`, `"tool_use"`:
+		return w, input
+	case `"fallback"`:
+		return weight{}, 0
 	}
-	// What a server tool found was not generated.
-	return weight{some: true}
-}
-
-// weighDelta weighs a content block's delta.
-func weighDelta(delta []byte) weight {
-	var w weight
-	for m := objectIn(delta); m.next(); {
-		switch string(m.key()) {
-		case "type":
-		case "text", "thinking", "partial_json", "content":
-			w = w.plus(weigh(m.value()))
-		default: // a signature, a citation
-			w.some = w.some || weigh(m.value()).some
-		}
-	}
-	return w
+	return weight{some: true}, input
 }
 
 // finished: an answer in this protocol is whole with message_stop only.
@@ -172,23 +169,14 @@ func (a *messagesReader) body(res *Result, value []byte) Kind {
 		return a.countBody(res, value)
 	}
 	a.message(res, value)
-	var content []byte
-	for m := objectIn(value); m.next(); {
-		if string(m.key()) == "content" {
-			content = m.value()
-		}
-	}
-	if len(content) == 0 || content[0] != '[' {
+	content := memberOf(value, "content")
+	if !isList(content) {
 		res.setFault(llm.Malformed, `the answer has no "content": `+excerpt(value), nil)
 		return Failure
 	}
 	for e := arrayIn(content); e.next(); {
-		w := weighBlock(e.value())
-		for m := objectIn(e.value()); m.next(); {
-			if string(m.key()) == "input" {
-				w = w.plus(weight{text: int64(len(m.value()))})
-			}
-		}
+		w, input := weighBlock(e.object())
+		w.text += input
 		res.Content = weighed(res, w) == Content || res.Content
 	}
 	return End
@@ -197,11 +185,7 @@ func (a *messagesReader) body(res *Result, value []byte) Kind {
 // countBody reads the answer to count_tokens: a count of input tokens, which
 // nobody charges for.
 func (a *messagesReader) countBody(res *Result, value []byte) Kind {
-	for m := objectIn(value); m.next(); {
-		if string(m.key()) == "input_tokens" {
-			res.Usage.Input, res.Usage.Output = countIn(m.value()), llm.Tokens(0)
-		}
-	}
+	res.Usage.Input, res.Usage.Output = countIn(memberOf(value, "input_tokens")), llm.Tokens(0)
 	if !res.Usage.Input.Known {
 		res.setFault(llm.Malformed, `the answer has no "input_tokens": `+excerpt(value), nil)
 		return Failure

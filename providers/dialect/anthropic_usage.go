@@ -72,22 +72,22 @@ func (a *messagesReader) usage(res *Result, value []byte) {
 	}
 	var in llm.Count
 	for m := objectIn(value); m.next(); {
-		if isInputKey(m.key()) {
-			in = in.Add(countIn(m.value()))
+		if isInputKey(m.name()) {
+			in = in.Add(countIn(m.val()))
 		}
-		if v := m.value(); v[0] == '-' {
+		if v := m.val(); v[0] == '-' {
 			res.Inconsistent = true
 		}
 	}
 	emptyInput := in.N == 0 && a.parts.input().N > 0
 	for m := objectIn(value); m.next(); {
-		key := m.key()
+		key := m.name()
 		switch {
-		case isNull(m.value()) && a.parts.get(string(key)) != nil:
+		case isNull(m.val()) && a.parts.get(string(key)) != nil:
 		case emptyInput && (isInputKey(key) || string(key) == "cache_creation"):
-		case string(key) == "output_tokens" && countIn(m.value()).N == 0 && res.OutputBytes > 0 && res.Usage.Output.N > 0:
+		case string(key) == "output_tokens" && countIn(m.val()).N == 0 && res.OutputBytes > 0 && res.Usage.Output.N > 0:
 		default:
-			a.parts.set(string(key), m.value())
+			a.parts.set(string(key), m.val())
 		}
 	}
 	a.sum(res)
@@ -113,8 +113,8 @@ func (a *messagesReader) sum(res *Result) {
 // memberOf returns the value of one member of an object, nil when absent.
 func memberOf(value []byte, key string) []byte {
 	for m := objectIn(value); m.next(); {
-		if string(m.key()) == key {
-			return m.value()
+		if string(m.name()) == key {
+			return m.val()
 		}
 	}
 	return nil

@@ -119,8 +119,8 @@ func (m *Meter) usageMember(value []byte) {
 		return
 	}
 	for o := objectIn(value); o.next(); {
-		if string(o.key()) == "usage" {
-			m.answer.usage(&m.res, o.value())
+		if string(o.name()) == "usage" {
+			m.answer.usage(&m.res, o.val())
 		}
 	}
 }
@@ -142,13 +142,13 @@ func excerpt(body []byte) string {
 func errorOf(value []byte) (text string, raw []byte, found bool) {
 	marked := false
 	for m := objectIn(value); m.next(); {
-		switch string(m.key()) {
+		switch string(m.name()) {
 		case "error":
-			if isError(m.value()) {
-				return errorText(m.value()), m.value(), true
+			if isError(m.val()) {
+				return errorText(m.val()), m.val(), true
 			}
 		case "object", "type":
-			marked = marked || stringIn(m.value()) == "error"
+			marked = marked || stringIn(m.val()) == "error"
 		}
 	}
 	return errorText(value), value, marked
@@ -172,9 +172,9 @@ func errorText(value []byte) string {
 		return unquote(value)
 	}
 	for m := objectIn(value); m.next(); {
-		switch string(m.key()) {
+		switch string(m.name()) {
 		case "message", "msg", "detail":
-			if s := stringIn(m.value()); s != "" {
+			if s := stringIn(m.val()); s != "" {
 				return s
 			}
 		}

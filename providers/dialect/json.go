@@ -68,16 +68,11 @@ func skipValue(b []byte, i, depth int) (int, *BadJSON) {
 	switch b[i] {
 	case '"':
 		return skipString(b, i)
-	case '{':
-		m := members{b: b, at: i, depth: depth}
-		for m.next() {
+	case '{', '[':
+		if depth >= maxDepth {
+			return i, fail(b, i, tooDeep)
 		}
-		return m.at, m.err
-	case '[':
-		e := elements{b: b, at: i, depth: depth}
-		for e.next() {
-		}
-		return e.at, e.err
+		return skipContainer(b, i, depth)
 	case 't':
 		return skipWord(b, i, "true")
 	case 'f':
@@ -86,6 +81,50 @@ func skipValue(b []byte, i, depth int) (int, *BadJSON) {
 		return skipWord(b, i, "null")
 	}
 	return skipNumber(b, i)
+}
+
+// skipContainer returns the index after the object or array that starts at i.
+func skipContainer(b []byte, i, depth int) (int, *BadJSON) {
+	shut := b[i] + 2 // in ASCII, for both kinds of bracket
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == shut {
+		return i + 1, nil
+	}
+	for {
+		var err *BadJSON
+		if shut == '}' {
+			if i, err = skipKey(b, i); err != nil {
+				return i, err
+			}
+		}
+		if i, err = skipValue(b, i, depth+1); err != nil {
+			return i, err
+		}
+		i = skipSpace(b, i)
+		switch {
+		case i < len(b) && b[i] == ',':
+			i = skipSpace(b, i+1)
+		case i < len(b) && b[i] == shut:
+			return i + 1, nil
+		default:
+			return i, fail(b, i, "',' or '"+string(shut)+"' expected")
+		}
+	}
+}
+
+// skipKey returns the index of the value of the member that starts at i.
+func skipKey(b []byte, i int) (int, *BadJSON) {
+	if i >= len(b) || b[i] != '"' {
+		return i, fail(b, i, "a member name expected")
+	}
+	i, err := skipString(b, i)
+	if err != nil {
+		return i, err
+	}
+	if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
+		return i, fail(b, i, "':' expected")
+	}
+	return skipSpace(b, i+1), nil
 }
 
 func skipWord(b []byte, i int, word string) (int, *BadJSON) {
@@ -204,149 +243,150 @@ func isHex(c byte) bool {
 	return c-'0' <= 9 || c|0x20-'a' <= 5
 }
 
-// members walks the members of the object that starts at `at`, checking them
-// as it goes. After the last one, `at` is the index after the object.
-type members struct {
-	b     []byte
-	at    int
+// scan is a place in a JSON text that walks share: whoever walks a member's
+// value moves it on, so that a text is read once however deep the walk goes.
+type scan struct {
+	b   []byte
+	at  int
+	err *BadJSON // the first error; every walk ends there
+}
+
+// value returns the value that starts here and moves behind it.
+func (s *scan) value(depth int) []byte {
+	start := s.at
+	if s.err == nil {
+		s.at, s.err = skipValue(s.b, s.at, depth)
+	}
+	if s.err != nil {
+		return nil
+	}
+	return s.b[start:s.at]
+}
+
+// end checks that nothing follows the value that was walked.
+func (s *scan) end() *BadJSON {
+	if s.err != nil {
+		return s.err
+	}
+	if s.at = skipSpace(s.b, s.at); s.at < len(s.b) {
+		return fail(s.b, s.at, "something after the JSON value")
+	}
+	return nil
+}
+
+// walk goes through the items of the object or array that starts at the scan's
+// place. The loop's body may read an item's value, or walk it; otherwise it is
+// skipped. A value of another kind has no items. A walk must not be left early
+// unless the whole scan is.
+type walk struct {
+	*scan
 	depth int
-	err   *BadJSON
-
-	rawKey Span // with its quotes
-	val    Span
-	n      int // members seen
+	open  byte
+	item  int // where the current item's value starts
+	n     int // items seen
+	keyAt int // where an object's member starts
 }
 
-// objectIn walks the object that value is; any other value has no members.
-func objectIn(value []byte) members {
-	if len(value) == 0 || value[0] != '{' {
-		return members{b: []byte("{}")}
-	}
-	return members{b: value}
-}
+// members walks an object at the given depth of nesting.
+func (s *scan) members(depth int) walk { return walk{scan: s, depth: depth, open: '{'} }
 
-func (m *members) next() bool {
-	closing, ok := nextItem(m.b, &m.at, &m.err, '{', '}', m.n, m.depth)
-	if closing || !ok {
+// elements walks an array at the given depth of nesting.
+func (s *scan) elements(depth int) walk { return walk{scan: s, depth: depth, open: '['} }
+
+// next moves to the next item.
+func (w *walk) next() bool {
+	if w.err != nil || !w.enter() {
 		return false
 	}
-	if m.at >= len(m.b) || m.b[m.at] != '"' {
-		m.err = fail(m.b, m.at, "a member name expected")
-		return false
+	if w.open == '{' {
+		w.keyAt = w.at
+		if w.at, w.err = skipKey(w.b, w.at); w.err != nil {
+			return false
+		}
 	}
-	m.rawKey.Start = m.at
-	if m.rawKey.End, m.err = skipString(m.b, m.at); m.err != nil {
-		return false
-	}
-	colon := skipSpace(m.b, m.rawKey.End)
-	if colon >= len(m.b) || m.b[colon] != ':' {
-		m.err = fail(m.b, colon, "a colon expected")
-		return false
-	}
-	m.val.Start = skipSpace(m.b, colon+1)
-	if m.val.End, m.err = skipValue(m.b, m.val.Start, m.depth+1); m.err != nil {
-		return false
-	}
-	m.at = m.val.End
-	m.n++
+	w.item = w.at
+	w.n++
 	return true
 }
 
-// key is the member's name, unescaped; it costs nothing unless it is escaped.
-func (m *members) key() []byte {
-	raw := m.b[m.rawKey.Start+1 : m.rawKey.End-1]
-	for _, c := range raw {
-		if c == '\\' {
-			return []byte(unquote(m.rawKey.of(m.b)))
+// enter moves behind the opening bracket or the comma before the next item,
+// or behind the closing bracket: false.
+func (w *walk) enter() bool {
+	if w.n == 0 {
+		return w.first()
+	}
+	if w.at == w.item {
+		if w.at, w.err = skipValue(w.b, w.at, w.depth+1); w.err != nil {
+			return false
 		}
 	}
-	return raw
-}
-
-// value is the member's value as it stands in the text.
-func (m *members) value() []byte { return m.val.of(m.b) }
-
-// elements walks the elements of the array that starts at `at`.
-type elements struct {
-	b     []byte
-	at    int
-	depth int
-	err   *BadJSON
-
-	val Span
-	n   int // elements seen
-}
-
-// arrayIn walks the array that value is; any other value has no elements.
-func arrayIn(value []byte) elements {
-	if len(value) == 0 || value[0] != '[' {
-		return elements{b: []byte("[]")}
-	}
-	return elements{b: value}
-}
-
-func (e *elements) next() bool {
-	closing, ok := nextItem(e.b, &e.at, &e.err, '[', ']', e.n, e.depth)
-	if closing || !ok {
-		return false
-	}
-	e.val.Start = e.at
-	if e.val.End, e.err = skipValue(e.b, e.at, e.depth+1); e.err != nil {
-		return false
-	}
-	e.at = e.val.End
-	e.n++
-	return true
-}
-
-func (e *elements) value() []byte { return e.val.of(e.b) }
-
-// nextItem moves *at to the next item of a container of which n were read, or
-// after its closing bracket.
-func nextItem(b []byte, at *int, err **BadJSON, open, shut byte, n, depth int) (closing, ok bool) {
-	if *err != nil {
-		return false, false
-	}
-	i := *at
-	if n == 0 {
-		if i >= len(b) || b[i] != open {
-			*err = fail(b, i, "'"+string(open)+"' expected")
-			return false, false
-		}
-		if depth >= maxDepth {
-			*err = fail(b, i, tooDeep)
-			return false, false
-		}
-		i++
-	}
-	i = skipSpace(b, i)
+	w.at = skipSpace(w.b, w.at)
 	switch {
-	case i < len(b) && b[i] == shut:
-		*at = i + 1
-		return true, true
-	case n == 0:
-		*at = i
-		return false, true
-	case i < len(b) && b[i] == ',':
-		*at = skipSpace(b, i+1)
-		return false, true
+	case w.at < len(w.b) && w.b[w.at] == ',':
+		w.at = skipSpace(w.b, w.at+1)
+		return true
+	case w.at < len(w.b) && w.b[w.at] == w.open+2:
+		w.at++
+		return false
 	}
-	*err = fail(b, i, "',' or '"+string(shut)+"' expected")
-	return false, false
+	w.err = fail(w.b, w.at, "',' or '"+string(w.open+2)+"' expected")
+	return false
 }
+
+func (w *walk) first() bool {
+	switch {
+	case w.at >= len(w.b) || w.b[w.at] != w.open:
+		w.value(w.depth)
+		return false
+	case w.depth >= maxDepth:
+		w.err = fail(w.b, w.at, tooDeep)
+		return false
+	}
+	w.at = skipSpace(w.b, w.at+1)
+	if w.at < len(w.b) && w.b[w.at] == w.open+2 {
+		w.at++
+		return false
+	}
+	return true
+}
+
+// val reads the current item's value; nil after an error.
+func (w *walk) val() []byte {
+	if w.at == w.item {
+		return w.value(w.depth + 1)
+	}
+	return w.b[w.item:w.at]
+}
+
+// object and array walk the current item's value.
+func (w *walk) object() walk { return w.members(w.depth + 1) }
+func (w *walk) array() walk  { return w.elements(w.depth + 1) }
+
+// name is the current member's name. It costs nothing unless it is escaped.
+func (w *walk) name() []byte {
+	end := w.keyAt + 1
+	for w.b[end] != '"' {
+		if w.b[end] == '\\' {
+			stop, _ := skipString(w.b, w.keyAt)
+			return []byte(unquote(w.b[w.keyAt:stop]))
+		}
+		end++
+	}
+	return w.b[w.keyAt+1 : end]
+}
+
+// objectIn walks the object that value is, which was checked before.
+func objectIn(value []byte) walk { return walk{scan: &scan{b: value}, open: '{'} }
+
+// arrayIn walks the array that value is, which was checked before.
+func arrayIn(value []byte) walk { return walk{scan: &scan{b: value}, open: '['} }
 
 // validJSON tells whether b is one JSON value and nothing else but white
 // space, and returns it.
 func validJSON(b []byte) (value []byte, err *BadJSON) {
-	start := skipSpace(b, 0)
-	end, err := skipValue(b, start, 0)
-	if err != nil {
-		return nil, err
-	}
-	if rest := skipSpace(b, end); rest < len(b) {
-		return nil, fail(b, rest, "something after the JSON value")
-	}
-	return b[start:end], nil
+	s := scan{b: b, at: skipSpace(b, 0)}
+	value = s.value(0)
+	return value, s.end()
 }
 
 // unquote decodes a string literal that was checked before. Invalid UTF-8

@@ -192,7 +192,7 @@ func (m *Meter) Feed(p []byte) []Piece {
 func (m *Meter) Close() []Piece {
 	m.pieces = m.pieces[:0]
 	if m.framing == undecided {
-		m.settle(m.sniff(true))
+		m.settle(m.sniff(m.body, true), m.body)
 	}
 	switch m.framing {
 	case asEvents:
@@ -211,8 +211,10 @@ func (m *Meter) Result() Result { return m.res }
 func (m *Meter) feed(p []byte) {
 	switch m.framing {
 	case undecided:
-		m.body = append(m.body, p...)
-		m.settle(m.sniff(false))
+		if len(m.body) > 0 {
+			p = append(m.body, p...)
+		}
+		m.settle(m.sniff(p, false), p)
 	case asEvents:
 		m.feedEvents(p)
 	case asBody:
@@ -229,13 +231,14 @@ func (m *Meter) feed(p []byte) {
 	}
 }
 
-// settle fixes the framing and gives it what was sniffed.
-func (m *Meter) settle(f framing) {
+// settle fixes the framing and reads what was sniffed, or keeps that for later.
+func (m *Meter) settle(f framing, sniffed []byte) {
+	m.framing = f
 	if f == undecided {
+		m.body = slices.Clone(sniffed)
 		return
 	}
-	sniffed := m.body
-	m.framing, m.body = f, nil
+	m.body = nil
 	if len(sniffed) > 0 {
 		m.feed(sniffed)
 	}
@@ -244,12 +247,12 @@ func (m *Meter) settle(f framing) {
 // sniff tells a stream from a body by its first bytes: some providers answer a
 // stream with a JSON error, and some call a stream application/json. Where
 // they say nothing, the content type decides.
-func (m *Meter) sniff(all bool) framing {
+func (m *Meter) sniff(head []byte, all bool) framing {
 	byType := asBody
 	if contentType(m.want.Header) == "text/event-stream" {
 		byType = asEvents
 	}
-	window := m.body[:min(len(m.body), maxSniff)]
+	window := head[:min(len(head), maxSniff)]
 	all = all || len(window) == maxSniff
 	start := bytes.TrimLeft(trimMark(window), " \t\r\n")
 	switch {

@@ -52,6 +52,17 @@ func ModelsList(d llm.Dialect, models []ModelInfo) []byte {
 	return marshal(map[string]any{"object": "list", "data": list})
 }
 
+// OneModel is the body of GET /v1/models/{id} in the dialect's shape.
+func OneModel(d llm.Dialect, m ModelInfo) []byte {
+	switch d {
+	case llm.Anthropic:
+		return marshal(anthropicModel{"model", m.ID, m.ID, created(m).Format(time.RFC3339)})
+	case llm.Gemini:
+		return marshal(geminiModel{Name: "models/" + m.ID, DisplayName: m.ID})
+	}
+	return marshal(openAIModel{m.ID, "model", created(m).Unix(), m.Provider})
+}
+
 func anthropicList(models []ModelInfo) []byte {
 	list := make([]anthropicModel, 0, len(models))
 	for _, m := range models {

@@ -12,56 +12,130 @@ import (
 type chatReader struct {
 	op       Op
 	withhold bool
-	choices  map[int64]bool // seen: whether it has a finish reason
+	finishes map[int64]bool // choices seen: whether each has a finish reason
 	stopped  bool           // some choice has
+	last     int64          // the choice seen last, if any was
+	chunk    chunk          // reused
 }
 
-// chunk is the members of a chunk or an answer that matter; values as they
-// stand in the text, nil when absent.
+// chunk is what matters in a chunk or a whole answer; values as they stand in
+// the text, nil when absent.
 type chunk struct {
-	id, model, tier, usage, xgroq, choices, data []byte
+	id, model, tier   []byte
+	usage, groqUsage  []byte
+	err               []byte // not nil: the error member, or all of an error object
+	hasList, hasItems bool   // the list of choices (or embeddings) is there; has items
+	isErrObj          bool   // "object" or "type" is "error"
+	choices           []choice
 }
 
-func (c *chunk) take(m *members) {
-	switch string(m.key()) {
-	case "id":
-		c.id = m.value()
-	case "model":
-		c.model = m.value()
-	case "service_tier":
-		c.tier = m.value()
-	case "usage":
-		c.usage = m.value()
-	case "x_groq":
-		c.xgroq = m.value()
-	case "choices":
-		c.choices = m.value()
-	case "data":
-		c.data = m.value()
-	}
+// choice is one choice of a chunk or an answer.
+type choice struct {
+	index                      int64
+	weight                     weight
+	finish, native, err, usage []byte
 }
 
 func (c *chatReader) event(res *Result, ev event) Kind {
 	if isDone(ev.data) {
 		return End
 	}
-	value, err := validJSON(ev.data)
-	if err != nil || value[0] != '{' {
+	if !c.parse(ev.data) {
 		return unreadable(res, ev)
 	}
-	var ch chunk
-	for m := objectIn(value); m.next(); {
-		ch.take(&m)
-	}
-	kind := c.read(res, &ch)
-	if text, raw, found := errorOf(value); found || string(ev.name) == "error" {
-		res.setFault(llm.ErrorInBody, text, raw)
+	kind := c.fold(res)
+	switch ch := &c.chunk; {
+	case string(ev.name) == "error" && ch.err == nil:
+		res.setFault(llm.ErrorInBody, errorText(ev.data), ev.data)
 		return Failure
-	}
-	if kind == Tail && c.withhold && isEmptyList(ch.choices) && !isNull(ch.usage) {
+	case kind == Tail && c.withhold && ch.hasList && !ch.hasItems && !isNull(ch.usage):
 		return Withheld
 	}
 	return kind
+}
+
+// parse reads a JSON object into c.chunk in one pass; false for anything else.
+func (c *chatReader) parse(data []byte) bool {
+	s := scan{b: data, at: skipSpace(data, 0)}
+	if s.at >= len(data) || data[s.at] != '{' {
+		return false
+	}
+	c.chunk = chunk{choices: c.chunk.choices[:0]}
+	for m := s.members(0); m.next(); {
+		c.chunk.take(&m, c.op)
+	}
+	if s.end() != nil {
+		return false
+	}
+	if c.chunk.isErrObj && c.chunk.err == nil {
+		c.chunk.err = data
+	}
+	return true
+}
+
+func (ch *chunk) take(m *walk, op Op) {
+	switch string(m.name()) {
+	case "id":
+		ch.id = m.val()
+	case "model":
+		ch.model = m.val()
+	case "service_tier":
+		ch.tier = m.val()
+	case "usage":
+		ch.usage = m.val()
+	case "x_groq":
+		for g := m.object(); g.next(); {
+			if string(g.name()) == "usage" {
+				ch.groqUsage = g.val()
+			}
+		}
+	case "choices":
+		ch.takeChoices(m)
+	case "data":
+		if op == OpEmbeddings {
+			e := arrayIn(m.val())
+			ch.hasList, ch.hasItems = isList(m.val()), e.next()
+		}
+	case "error":
+		if v := m.val(); isError(v) {
+			ch.err = v
+		}
+	case "object", "type":
+		ch.isErrObj = ch.isErrObj || string(m.val()) == `"error"`
+	}
+}
+
+// takeChoices reads the choices. null stands for none.
+func (ch *chunk) takeChoices(m *walk) {
+	first := m.b[m.at:]
+	ch.hasList = len(first) > 0 && (first[0] == '[' || first[0] == 'n')
+	for e := m.array(); e.next(); {
+		ch.hasItems = true
+		ch.choices = append(ch.choices, choice{})
+		one := &ch.choices[len(ch.choices)-1]
+		for f := e.object(); f.next(); {
+			one.take(&f)
+		}
+	}
+}
+
+func (c *choice) take(m *walk) {
+	switch string(m.name()) {
+	case "index":
+		c.index = countIn(m.val()).N
+	case "delta", "message":
+		c.weight = c.weight.plus(generated(m.object()))
+	case "text":
+		c.weight = c.weight.plus(weigh(m.val()))
+	case "finish_reason":
+		c.finish = m.val()
+	case "native_finish_reason":
+		c.native = m.val()
+	case "error":
+		c.err = m.val()
+	case "usage": // Moonshot puts it here
+		c.usage = m.val()
+	}
 }
 
 // isDone tells the chat protocol's end: data: [DONE].
@@ -78,27 +152,27 @@ func unreadable(res *Result, ev event) Kind {
 	return Tail
 }
 
-// read folds a chunk or a whole answer into res.
-func (c *chatReader) read(res *Result, ch *chunk) Kind {
+// fold puts the chunk into res and says what it is.
+func (c *chatReader) fold(res *Result) Kind {
+	ch := &c.chunk
 	noteNames(res, ch.id, ch.model, ch.tier)
 	kind := Tail
-	for e := arrayIn(ch.choices); e.next(); {
-		switch k := c.choice(res, e.value()); {
+	if ch.err != nil {
+		text, raw, _ := errorOf(ch.err)
+		res.setFault(llm.ErrorInBody, text, raw)
+		kind = Failure
+	}
+	for i := range ch.choices {
+		switch k := c.foldChoice(res, &ch.choices[i]); {
 		case k == Failure:
 			kind = Failure
 		case k == Content && kind != Failure:
 			kind = Content
 		}
 	}
-	if !isNull(ch.xgroq) {
-		for m := objectIn(ch.xgroq); m.next(); {
-			if string(m.key()) == "usage" {
-				c.usage(res, m.value())
-			}
-		}
-	}
+	c.usage(res, ch.groqUsage)
 	c.usage(res, ch.usage)
-	if res.Usage.Known() && (c.stopped || isEmptyList(ch.choices) && !isNull(ch.usage)) {
+	if res.Usage.Known() && (c.stopped || !ch.hasItems && !isNull(ch.usage)) {
 		res.UsageFinal = true
 	}
 	return kind
@@ -118,135 +192,103 @@ func noteNames(res *Result, id, model, tier []byte) {
 	}
 }
 
-// choice reads one choice of a chunk or answer.
-func (c *chatReader) choice(res *Result, value []byte) Kind {
-	var index int64
-	var w weight
-	finish, kind := "", Tail
-	for m := objectIn(value); m.next(); {
-		switch string(m.key()) {
-		case "index":
-			index = countIn(m.value()).N
-		case "delta", "message":
-			w = w.plus(generated(m.value()))
-		case "text":
-			w = w.plus(weigh(m.value()))
-		case "finish_reason":
-			finish = stringIn(m.value())
-			kind = worse(kind, failedFinish(res, finish))
-		case "native_finish_reason":
-			kind = worse(kind, failedFinish(res, stringIn(m.value())))
-		case "error":
-			if isError(m.value()) {
-				res.setFault(llm.ErrorInBody, errorText(m.value()), m.value())
-				kind = Failure
-			}
-		case "usage": // Moonshot puts it here
-			c.usage(res, m.value())
-		}
-	}
-	c.note(res, index, finish)
-	res.OutputBytes += w.text
-	if kind == Tail && w.some {
+func (c *chatReader) foldChoice(res *Result, one *choice) Kind {
+	c.usage(res, one.usage)
+	res.OutputBytes += one.weight.text
+	finish := stringIn(one.finish)
+	c.note(res, one.index, finish)
+	switch {
+	case isError(one.err):
+		res.setFault(llm.ErrorInBody, errorText(one.err), one.err)
+		return Failure
+	case failedFinish(res, finish), failedFinish(res, stringIn(one.native)):
+		return Failure
+	case one.weight.some:
 		return Content
 	}
-	return kind
+	return Tail
 }
 
-func worse(a, b Kind) Kind {
-	if b == Failure {
-		return b
-	}
-	return a
-}
-
-// failedFinish tells a finish reason that reports an error: "error"
+// failedFinish notes a finish reason that reports an error: "error"
 // (OpenRouter), "network_error" (Z.ai).
-func failedFinish(res *Result, finish string) Kind {
+func failedFinish(res *Result, finish string) bool {
+	if finish == "" {
+		return false
+	}
 	low := strings.ToLower(finish)
 	if low != "error" && !strings.HasSuffix(low, "_error") {
-		return Tail
+		return false
 	}
 	res.setFault(llm.ErrorInBody, "finish reason "+finish, nil)
-	return Failure
+	return true
 }
 
 // note remembers a choice and whether it is finished.
 func (c *chatReader) note(res *Result, index int64, finish string) {
 	if finish != "" {
 		res.Finish, c.stopped = finish, true
-	} else if _, seen := c.choices[index]; seen {
+	} else if c.last == index && c.finishes != nil {
+		return
+	} else if _, seen := c.finishes[index]; seen {
 		return
 	}
-	if c.choices == nil {
-		c.choices = make(map[int64]bool)
+	if c.finishes == nil {
+		c.finishes = make(map[int64]bool)
 	}
-	c.choices[index] = finish != ""
+	c.last, c.finishes[index] = index, finish != ""
 }
 
 // finished: a stream may end without [DONE] when every choice has a finish
 // reason (Perplexity).
 func (c *chatReader) finished() bool {
-	for _, done := range c.choices {
+	for _, done := range c.finishes {
 		if !done {
 			return false
 		}
 	}
-	return len(c.choices) > 0
+	return len(c.finishes) > 0
 }
 
 // generated weighs a delta or message by the members in which providers send
 // what a model makes. Roles, names, ids and channels are none of it.
-func generated(delta []byte) weight {
+func generated(m walk) weight {
 	var w, reasoning, details weight
-	for m := objectIn(delta); m.next(); {
-		switch string(m.key()) {
+	for m.next() {
+		switch string(m.name()) {
 		case "content", "refusal", "text", "tool_calls", "function_call", "audio",
 			"images", "annotations", "executed_tools":
-			w = w.plus(weigh(m.value()))
+			w = w.plus(weigh(m.val()))
 		case "reasoning_content", "reasoning", "thinking":
-			reasoning = weigh(m.value())
+			reasoning = weigh(m.val())
 		case "reasoning_details", "thinking_blocks":
 			// They repeat the reasoning beside them.
-			details = weigh(m.value())
+			details = weigh(m.val())
 		}
 	}
-	w = w.plus(weight{max(reasoning.text, details.text), reasoning.some || details.some})
-	return w
+	return w.plus(weight{max(reasoning.text, details.text), reasoning.some || details.some})
 }
 
-// isEmptyList tells `choices: []`.
-func isEmptyList(value []byte) bool {
-	if len(value) == 0 || value[0] != '[' {
-		return false
-	}
-	e := arrayIn(value)
-	return !e.next()
-}
+func isList(value []byte) bool { return len(value) > 0 && value[0] == '[' }
 
 func (c *chatReader) body(res *Result, value []byte) Kind {
-	var ch chunk
-	for m := objectIn(value); m.next(); {
-		ch.take(&m)
-	}
-	kind := c.read(res, &ch)
-	if text, raw, found := errorOf(value); found {
-		res.setFault(llm.ErrorInBody, text, raw)
+	if !c.parse(value) {
+		res.setFault(llm.Malformed, "the answer is no JSON object: "+excerpt(value), nil)
 		return Failure
 	}
+	kind := c.fold(res)
 	if kind == Failure {
 		return Failure
 	}
-	list, name := ch.choices, "choices"
+	list := "choices"
 	if c.op == OpEmbeddings {
-		list, name = ch.data, "data"
+		list = "data"
 	}
-	switch {
-	case len(list) == 0 || list[0] != '[' && !isNull(list):
-		res.setFault(llm.Malformed, `the answer has no "`+name+`": `+excerpt(value), nil)
+	switch ch := &c.chunk; {
+	case !ch.hasList:
+		res.setFault(llm.Malformed, `the answer has no "`+list+`": `+excerpt(value), nil)
 		return Failure
-	case isNull(list) || isEmptyList(list):
-		res.setFault(llm.Empty, `the answer's "`+name+`" is empty`, nil)
+	case !ch.hasItems:
+		res.setFault(llm.Empty, `the answer's "`+list+`" is empty`, nil)
 		return Failure
 	}
 	res.Content = kind == Content || c.op == OpEmbeddings

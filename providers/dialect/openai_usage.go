@@ -38,7 +38,7 @@ func (c *chatReader) usage(res *Result, value []byte) {
 
 func (u *chatUsage) read(value []byte) {
 	for m := objectIn(value); m.next(); {
-		u.member(m.key(), m.value())
+		u.member(m.name(), m.val())
 	}
 }
 
@@ -89,10 +89,10 @@ func (u *chatUsage) part(key, value []byte) {
 // details reads the parts of a count; audio is where its audio tokens belong.
 func (u *chatUsage) details(value []byte, audio *llm.Count) {
 	for m := objectIn(value); m.next(); {
-		if string(m.key()) == "audio_tokens" && audio != nil {
-			u.count(audio, m.value())
+		if string(m.name()) == "audio_tokens" && audio != nil {
+			u.count(audio, m.val())
 		} else {
-			u.part(m.key(), m.value())
+			u.part(m.name(), m.val())
 		}
 	}
 }
@@ -103,8 +103,8 @@ func (u *chatUsage) money(key, value []byte) {
 	case "cost":
 		if value[0] == '{' { // Perplexity itemises
 			for m := objectIn(value); m.next(); {
-				if string(m.key()) == "total_cost" {
-					u.cost = pico(m.value(), picoDigits)
+				if string(m.name()) == "total_cost" {
+					u.cost = pico(m.val(), picoDigits)
 				}
 			}
 			return
@@ -116,8 +116,8 @@ func (u *chatUsage) money(key, value []byte) {
 		u.byok = value[0] == 't'
 	case "cost_details":
 		for m := objectIn(value); m.next(); {
-			if string(m.key()) == "upstream_inference_cost" {
-				u.upstream = pico(m.value(), picoDigits)
+			if string(m.name()) == "upstream_inference_cost" {
+				u.upstream = pico(m.val(), picoDigits)
 			}
 		}
 	}

@@ -58,9 +58,10 @@ type peeker struct {
 	d     llm.Dialect
 	op    Op
 	body  []byte
-	n     int // choices per prompt
-	best  int // best_of
-	texts int // prompts
+	seen  watch // watched members that have passed
+	n     int   // choices per prompt
+	best  int   // best_of
+	texts int   // prompts
 }
 
 // Peek finds the facts in the body of a call. The error is a [*BadJSON] for
@@ -69,28 +70,26 @@ type peeker struct {
 // spells the key.
 func Peek(d llm.Dialect, op Op, body []byte) (Facts, error) {
 	p := peeker{d: d, op: op, body: body, n: 1, texts: 1}
-	m := members{b: body, at: skipSpace(body, 0)}
-	if m.at < len(body) && body[m.at] != '{' {
-		return Facts{}, &BadJSON{Offset: m.at, Reason: "the body must be a JSON object: '{' expected"}
+	sc := scan{b: body, at: skipSpace(body, 0)}
+	if sc.at < len(body) && body[sc.at] != '{' {
+		return Facts{}, &BadJSON{Offset: sc.at, Reason: "the body must be a JSON object: '{' expected"}
 	}
-	p.facts.openEnd = m.at + 1
-	var seen seenKeys
-	for previous := 0; m.next(); previous = m.val.End {
-		key := m.key()
-		if !seen.add(watched(d, key)) {
-			return Facts{}, &DuplicateKey{Key: string(key)}
-		}
-		if err := p.member(key, &m, previous); err != nil {
+	p.facts.openEnd = sc.at + 1
+	m := sc.members(0)
+	for previous := 0; m.next(); previous = sc.at {
+		if err := p.member(&m, previous); err != nil {
 			return Facts{}, err
 		}
 	}
-	if m.err != nil {
-		return Facts{}, m.err
-	}
-	if rest := skipSpace(body, m.at); rest < len(body) {
-		return Facts{}, fail(body, rest, "something after the JSON object")
+	if err := sc.end(); err != nil {
+		return Facts{}, err
 	}
 	p.facts.members = m.n
+	if m.n == 1 {
+		// Fallbacks alone ask for nothing, and cutting them would leave no
+		// member for a comma to stand after.
+		p.facts.Fallbacks, p.facts.FallbacksSpan = nil, Span{}
+	}
 	p.facts.N = max(p.n, p.best) * p.texts
 	return p.facts, nil
 }
@@ -172,39 +171,40 @@ func watchedByOpenAI(key []byte) watch {
 	return 0
 }
 
-// seenKeys remembers which watched members have passed.
-type seenKeys struct{ bits watch }
-
-// add reports false when w was there before; members that are not watched may
-// come as often as they like.
-func (s *seenKeys) add(w watch) bool {
-	if s.bits&w != 0 {
-		return false
+// member reads one member; previous is the end of the one before it.
+func (p *peeker) member(m *walk, previous int) error {
+	what := watched(p.d, m.name())
+	if p.seen&what != 0 {
+		return &DuplicateKey{Key: string(m.name())}
 	}
-	s.bits |= w
-	return true
+	p.seen |= what
+	value := m.val()
+	if what == 0 || value == nil {
+		return nil
+	}
+	return p.read(what, m, value, previous)
 }
 
-// member reads one watched member; previous is the end of the one before it.
-func (p *peeker) member(key []byte, m *members, previous int) error {
-	f, value := &p.facts, m.value()
-	switch watched(p.d, key) {
+// read takes a watched member's value.
+func (p *peeker) read(what watch, m *walk, value []byte, previous int) error {
+	f, span := &p.facts, Span{m.item, m.at}
+	switch what {
 	case wModel:
 		if !isString(value) {
-			return p.wrong(m.val, "model must be a string")
+			return p.wrong(span, "model must be a string")
 		}
-		f.Model, f.ModelSpan = unquote(value), m.val
+		f.Model, f.ModelSpan = unquote(value), span
 	case wStream:
-		f.Stream, f.streamEnd = value[0] == 't', m.val.End
+		f.Stream, f.streamEnd = value[0] == 't', span.End
 		if !isBool(value) {
-			return p.wrong(m.val, "stream must be true or false")
+			return p.wrong(span, "stream must be true or false")
 		}
 	case wMaxTokens, wMaxCompletionTokens:
 		if limit := countIn(value); limit.Known && limit.N >= f.MaxTokens.N {
 			f.MaxTokens = limit
 		}
 	case wStreamOptions:
-		return p.streamOptions(m.val)
+		return p.streamOptions(span)
 	case wThinking, wReasoning, wReasoningEffort, wEnableThinking:
 		f.Reasoning = f.Reasoning || asksToReason(value)
 	case wTools, wFunctions:
@@ -212,7 +212,7 @@ func (p *peeker) member(key []byte, m *members, previous int) error {
 		f.Tools = f.Tools || e.next()
 	case wFallbacks:
 		if f.Fallbacks = p.chain(value); f.Fallbacks != nil {
-			f.FallbacksSpan = cutSpan(p.body, m, previous)
+			f.FallbacksSpan = cutSpan(p.body, Span{m.keyAt, span.End}, previous)
 		}
 	case wModels:
 		f.Models = chainOf(value, false)
@@ -221,7 +221,7 @@ func (p *peeker) member(key []byte, m *members, previous int) error {
 	case wMetadata:
 		f.SessionHint = sessionIn(value)
 	default:
-		p.choices(watched(p.d, key), value)
+		p.choices(what, value)
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (p *peeker) choices(w watch, value []byte) {
 		prompts := 0
 		for e := arrayIn(value); e.next(); {
 			// An array of numbers is one prompt, as tokens.
-			if first := e.value()[0]; first == '"' || first == '[' {
+			if first := e.val()[0]; first == '"' || first == '[' {
 				prompts++
 			}
 		}
@@ -261,18 +261,19 @@ func (p *peeker) streamOptions(at Span) error {
 	}
 	p.facts.StreamOptions = at
 	for m := objectIn(value); m.next(); {
-		if string(m.key()) != "include_usage" {
+		if string(m.name()) != "include_usage" {
 			continue
 		}
 		if p.facts.HasIncludeUsage {
 			return &DuplicateKey{Key: "stream_options.include_usage"}
 		}
-		span := Span{at.Start + m.val.Start, at.Start + m.val.End}
-		if !isBool(m.value()) {
+		span := Span{at.Start + m.item, at.Start + m.item + len(m.val())}
+		said := span.of(p.body)
+		if !isBool(said) {
 			return p.wrong(span, "stream_options.include_usage must be true or false")
 		}
 		p.facts.HasIncludeUsage, p.facts.includeUsage = true, span
-		p.facts.IncludeUsage = m.value()[0] == 't'
+		p.facts.IncludeUsage = said[0] == 't'
 	}
 	return nil
 }
@@ -292,9 +293,9 @@ func asksToReason(value []byte) bool {
 		return s != "" && s != "none" && s != "disabled"
 	case '{':
 		for m := objectIn(value); m.next(); {
-			switch string(m.key()) {
+			switch string(m.name()) {
 			case "type", "effort", "enabled":
-				if !asksToReason(m.value()) {
+				if !asksToReason(m.val()) {
 					return false
 				}
 			}
@@ -317,9 +318,9 @@ func chainOf(value []byte, objects bool) []string {
 	var chain []string
 	e := arrayIn(value)
 	for e.next() {
-		name := stringIn(e.value())
+		name := stringIn(e.val())
 		if objects && name == "" {
-			name = modelIn(e.value())
+			name = modelIn(e.val())
 		}
 		if name == "" {
 			return nil
@@ -332,11 +333,11 @@ func chainOf(value []byte, objects bool) []string {
 func modelIn(value []byte) string {
 	var provider, model string
 	for m := objectIn(value); m.next(); {
-		switch string(m.key()) {
+		switch string(m.name()) {
 		case "model":
-			model = stringIn(m.value())
+			model = stringIn(m.val())
 		case "provider":
-			provider = stringIn(m.value())
+			provider = stringIn(m.val())
 		default:
 			return ""
 		}
@@ -347,17 +348,17 @@ func modelIn(value []byte) string {
 	return model
 }
 
-// cutSpan is the member m with the comma before it or, for the first member,
-// the one after it.
-func cutSpan(body []byte, m *members, previous int) Span {
+// cutSpan is a member with the comma before it or, for the first member, the
+// one after it.
+func cutSpan(body []byte, member Span, previous int) Span {
 	if previous > 0 {
-		return Span{previous, m.val.End}
+		return Span{previous, member.End}
 	}
-	end := skipSpace(body, m.val.End)
+	end := skipSpace(body, member.End)
 	if end < len(body) && body[end] == ',' {
-		return Span{m.rawKey.Start, end + 1}
+		member.End = end + 1
 	}
-	return Span{m.rawKey.Start, m.val.End}
+	return member
 }
 
 // sessionIn finds the session in Anthropic's metadata.user_id: Claude Code
@@ -366,14 +367,14 @@ func cutSpan(body []byte, m *members, previous int) Span {
 func sessionIn(metadata []byte) string {
 	user := ""
 	for m := objectIn(metadata); m.next(); {
-		if string(m.key()) == "user_id" {
-			user = stringIn(m.value())
+		if string(m.name()) == "user_id" {
+			user = stringIn(m.val())
 		}
 	}
 	if value, err := validJSON([]byte(user)); err == nil {
 		for m := objectIn(value); m.next(); {
-			if string(m.key()) == "session_id" {
-				return stringIn(m.value())
+			if string(m.name()) == "session_id" {
+				return stringIn(m.val())
 			}
 		}
 		return ""

@@ -40,51 +40,42 @@ func Splice(body []byte, edits ...Edit) []byte {
 // SetModel is the edit that asks for another model; a body without one gets
 // one as its first member.
 func (f *Facts) SetModel(name string) Edit {
-	value := quote(name)
 	if f.ModelSpan.End > 0 {
-		return Edit{Span: f.ModelSpan, New: value, Name: "model"}
+		return Edit{Span: f.ModelSpan, New: quote(name), Name: "model"}
 	}
-	return f.firstMember("model", value)
+	member := append([]byte(`"model":`), quote(name)...)
+	if f.members > 0 {
+		member = append(member, ',')
+	}
+	return Edit{Span: Span{f.openEnd, f.openEnd}, New: member, Name: "model"}
 }
 
 // includeUsageMember is what a stream is asked for so that its usage is known.
 const includeUsageMember = `"include_usage":true`
 
 // AddIncludeUsage is the edit that makes stream_options.include_usage true in
-// body, wherever that takes it; one that changes nothing when it is already.
+// body, wherever that takes it. It changes nothing where that is so already, or
+// where no stream is asked for: OpenAI refuses stream_options then.
 func (f *Facts) AddIncludeUsage(body []byte) Edit {
 	const name = "include_usage"
 	options := f.StreamOptions.of(body)
 	switch {
-	case f.IncludeUsage:
+	case f.IncludeUsage || !f.Stream:
 		return Edit{Name: name}
 	case f.HasIncludeUsage:
 		return Edit{Span: f.includeUsage, New: []byte("true"), Name: name}
-	case len(options) > 0 && options[0] == '{':
-		at, member := f.StreamOptions.Start+1, includeUsageMember
-		if body[skipSpace(body, at)] != '}' {
-			member += ","
-		}
-		return Edit{Span: Span{at, at}, New: []byte(member), Name: name}
-	case len(options) > 0: // null
-		return Edit{Span: f.StreamOptions, New: []byte("{" + includeUsageMember + "}"), Name: name}
-	case f.streamEnd > 0:
+	case len(options) == 0:
 		// Behind "stream" it stays well-formed whatever else is cut.
 		member := `,"stream_options":{` + includeUsageMember + "}"
 		return Edit{Span: Span{f.streamEnd, f.streamEnd}, New: []byte(member), Name: name}
+	case isNull(options):
+		return Edit{Span: f.StreamOptions, New: []byte("{" + includeUsageMember + "}"), Name: name}
 	}
-	e := f.firstMember("stream_options", []byte("{"+includeUsageMember+"}"))
-	e.Name = name
-	return e
-}
-
-// firstMember inserts a member in front of all others.
-func (f *Facts) firstMember(key string, value []byte) Edit {
-	member := append(append(quote(key), ':'), value...)
-	if f.members > 0 {
-		member = append(member, ',')
+	at, member := f.StreamOptions.Start+1, includeUsageMember
+	if body[skipSpace(body, at)] != '}' {
+		member += ","
 	}
-	return Edit{Span: Span{f.openEnd, f.openEnd}, New: member, Name: key}
+	return Edit{Span: Span{at, at}, New: []byte(member), Name: name}
 }
 
 // quote writes a string as JSON; no string fails to.

@@ -1,6 +1,9 @@
 package dialect
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // weight is what a part of an answer holds: the bytes of text that the model
 // generated, decoded, and whether there is anything at all.
@@ -15,6 +18,9 @@ func (w weight) plus(v weight) weight { return weight{w.text + v.text, w.some ||
 // list of parts, tool calls or blocks. It walks the tokens once, whatever the
 // nesting; the value was checked before.
 func weigh(value []byte) weight {
+	if isString(value) {
+		return weighString(nil, value)
+	}
 	var w weight
 	var key []byte
 	for i := 0; i < len(value); {
@@ -60,6 +66,9 @@ func weighString(key, literal []byte) weight {
 // decodedLen is the length in UTF-8 of a string's text without its escapes.
 func decodedLen(text []byte) int64 {
 	n := int64(len(text))
+	if bytes.IndexByte(text, '\\') < 0 {
+		return n
+	}
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {
 			continue
