@@ -36,7 +36,10 @@ func NewRedactor(all []*Provider, others ...string) *Redactor {
 		for _, k := range p.Keys {
 			r.known = append(r.known, spellings(k.secret)...)
 		}
-		for _, values := range p.Headers {
+		for name, values := range p.Headers {
+			if !isSecretHeader(name) {
+				continue
+			}
 			for _, v := range values {
 				r.known = append(r.known, spellings(headerSecret(v))...)
 			}
@@ -50,6 +53,18 @@ func NewRedactor(all []*Provider, others ...string) *Redactor {
 		r.shifts.build(r.known, r.shortest)
 	}
 	return r
+}
+
+// isSecretHeader tells a header that authenticates from one like X-Title, whose
+// value may well stand in a prompt.
+func isSecretHeader(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"auth", "key", "token", "secret", "cookie", "password", "signature"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // headerSecret is the secret part of a header's value: what follows the scheme,

@@ -99,7 +99,7 @@ func noEnv(string) (string, bool) { return "", false }
 
 func TestConfiguredAndPresentedSecrets(t *testing.T) {
 	a := provider(t, Config{Name: "openai", Key: "configured-secret-one"})
-	b := provider(t, Config{Name: "b", Kind: "openai", BaseURL: "http://127.0.0.1/v1", Keys: []string{"second/secret+two", "third one \"quoted\""}, Headers: map[string]string{"X-Auth": "Token header-secret"}})
+	b := provider(t, Config{Name: "b", Kind: "openai", BaseURL: "http://127.0.0.1/v1", Keys: []string{"second/secret+two", "third one \"quoted\""}, Headers: map[string]string{"X-Auth": "Token header-secret", "X-Title": "An ordinary-title"}})
 	r := NewRedactor([]*Provider{a, b}, "another-secret")
 	client := ClientCredential(http.Header{"Authorization": {"Bearer presented by hand"}, "X-Api-Key": {"llmgw_short"}}, nil, llm.OpenAIChat)
 	for text, want := range map[string]int{
@@ -112,6 +112,7 @@ func TestConfiguredAndPresentedSecrets(t *testing.T) {
 		"presented by hand, presented+by+hand":     2,
 		"llmgw_short":                              1,
 		"configured-secret-on":                     0,
+		"An ordinary-title":                        0,
 		`{"a":"configured-secret-one","b":[1,2]}`:  1,
 		"another-secretanother-secret third-quote": 2,
 	} {
