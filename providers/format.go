@@ -55,6 +55,16 @@ var credentialFormats = []struct {
 	{prefix: gatewayPrefix, rest: 16, random: 8},
 }
 
+// beginsFormat marks the first characters of the formats, so that nearly every
+// long word and every line of base64 is done with after one look.
+var beginsFormat = func() (t [256]bool) {
+	t['e'] = true // eyJ, a JSON Web Token
+	for _, f := range credentialFormats {
+		t[f.prefix[0]] = true
+	}
+	return t
+}()
+
 // findFormats looks for credentials of known formats. It samples: a run of
 // minRun characters cannot hide between two samples.
 func findFormats(hits []hit, b []byte) []hit {
@@ -84,7 +94,7 @@ func findFormats(hits []hit, b []byte) []hit {
 func judgeRun(hits []hit, b []byte, start, end int) ([]hit, int) {
 	start = afterEscape(b, start, end)
 	run := b[start:end]
-	if len(run) < minRun {
+	if len(run) < minRun || !beginsFormat[run[0]] {
 		return hits, end
 	}
 	if bytes.HasPrefix(run, []byte("eyJ")) {
