@@ -3,9 +3,7 @@ package store
 import (
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"llmgw/providers/price"
 )
@@ -14,7 +12,7 @@ import (
 // that its end needs no read.
 type entry struct {
 	n        int64
-	call     *Call
+	call     *Call // nil: not in the file yet
 	attempts []*Attempt
 }
 
@@ -27,17 +25,59 @@ type ledger struct {
 	rollups  *rollups
 	nextCall int64
 
-	writeCall, writeAttempt, findCall, readCall, readAttempts *stmt
+	calls, attempts                  rowWriter
+	findCall, readCall, readAttempts *stmt
+}
+
+// rowWriter writes the rows of a table in two parts.
+type rowWriter struct {
+	insert, updateHead, updateRest *stmt
+	fresh                          []driver.Value // the rest as the schema sets it by itself
+}
+
+func newRowWriter(c *conn, table string, head, rest []string, extra string) (rowWriter, error) {
+	var w rowWriter
+	err := prepareAll(c, map[**stmt]string{
+		&w.insert:     insertSQL(table, head),
+		&w.updateHead: updateSQL(table, head[0], head[1:], ""),
+		&w.updateRest: updateSQL(table, head[0], rest, extra),
+	})
+	return w, err
+}
+
+// isFresh tells whether the rest that is bound is what the schema sets anyway.
+func (w *rowWriter) isFresh() bool {
+	for i, v := range w.fresh {
+		if w.updateRest.args[i].Value != v {
+			return false
+		}
+	}
+	return true
+}
+
+// keepFresh takes what is bound for what the schema sets by itself.
+func (w *rowWriter) keepFresh() {
+	for _, a := range w.updateRest.args[:w.updateRest.set] {
+		w.fresh = append(w.fresh, a.Value)
+	}
 }
 
 func newLedger(c *conn) (*ledger, error) {
 	l := &ledger{c: c, open: map[string]*entry{}}
-	err := prepareAll(c, map[**stmt]string{
-		&l.writeCall:    upsert("calls", callColumns, 2),
-		&l.writeAttempt: upsert("attempts", attemptColumns, 1),
+	var err error
+	if l.calls, err = newRowWriter(c, "calls", callHead, callRest, ", change_seq = ?"); err != nil {
+		return nil, err
+	}
+	if l.attempts, err = newRowWriter(c, "attempts", attemptHead, attemptRest, ""); err != nil {
+		return nil, err
+	}
+	if err := l.learnFresh(); err != nil {
+		return nil, err
+	}
+	err = prepareAll(c, map[**stmt]string{
 		&l.findCall:     "SELECT n FROM calls WHERE id = ?",
-		&l.readCall:     "SELECT " + strings.Join(callColumns, ", ") + " FROM calls WHERE id = ?",
-		&l.readAttempts: "SELECT " + strings.Join(attemptColumns, ", ") + " FROM attempts WHERE k BETWEEN ? AND ? ORDER BY k",
+		&l.readCall:     selectCalls + " WHERE n = ?",
+		&l.readAttempts: selectAttempts,
 	})
 	if err != nil {
 		return nil, err
@@ -47,6 +87,21 @@ func newLedger(c *conn) (*ledger, error) {
 	}
 	l.nextCall, err = c.number("SELECT coalesce(max(n), 0) + 1 FROM calls")
 	return l, err
+}
+
+// learnFresh binds a call and an attempt that have just begun: with nothing
+// more to say, the defaults of the schema say it.
+func (l *ledger) learnFresh() error {
+	if err := l.calls.updateRest.with().addCallRest(&Call{FirstToken: -1, Status: StatusRunning}); err != nil {
+		return err
+	}
+	l.calls.keepFresh()
+	a := Attempt{Duration: -1, FirstToken: -1, Outcome: OutcomeRunning, DNS: -1, Dial: -1, TLS: -1, Wait: -1}
+	if err := l.attempts.updateRest.with().addAttemptRest(&a); err != nil {
+		return err
+	}
+	l.attempts.keepFresh()
+	return nil
 }
 
 func prepareAll(c *conn, statements map[**stmt]string) error {
@@ -76,18 +131,13 @@ func (l *ledger) record(p *pending, seq int64) error {
 	if err := l.rollups.move(shares(e.call, e.attempts), -1); err != nil {
 		return err
 	}
+	before := *e
 	e.merge(p)
-	if err := bindCall(l.writeCall, e.n, seq, e.call); err != nil {
-		return err
-	}
-	if err := l.writeCall.exec(); err != nil {
+	if err := l.writeCall(e, before.call, seq); err != nil {
 		return err
 	}
 	for _, a := range p.attempts {
-		if err := bindAttempt(l.writeAttempt, e.n, e.attempt(a.N)); err != nil {
-			return err
-		}
-		if err := l.writeAttempt.exec(); err != nil {
+		if err := l.writeAttempt(e.n, e.attempt(a.N), before.attempt(a.N)); err != nil {
 			return err
 		}
 	}
@@ -97,19 +147,85 @@ func (l *ledger) record(p *pending, seq int64) error {
 	return l.rollups.move(shares(e.call, e.attempts), 1)
 }
 
+// writeCall writes the call of e over what the file has; nil: nothing.
+func (l *ledger) writeCall(e *entry, old *Call, seq int64) error {
+	head := e.call.head()
+	var err error
+	switch {
+	case old == nil:
+		s := l.calls.insert.with(e.n)
+		s.addCallHead(&head)
+		s.add(seq)
+		err = s.exec()
+	case old.head() != head:
+		s := l.calls.updateHead.with()
+		s.addCallHead(&head)
+		s.add(seq)
+		s.add(e.n)
+		err = s.exec()
+	}
+	if err != nil {
+		return err
+	}
+	rest := l.calls.updateRest.with()
+	if err := rest.addCallRest(e.call); err != nil {
+		return err
+	}
+	if old == nil && l.calls.isFresh() {
+		return nil
+	}
+	rest.add(seq)
+	rest.add(e.n)
+	return rest.exec()
+}
+
+// writeAttempt is writeCall for an attempt of call number n.
+func (l *ledger) writeAttempt(n int64, a, old *Attempt) error {
+	key, head := attemptKey(n, a.N), a.head()
+	var err error
+	switch {
+	case old == nil:
+		s := l.attempts.insert.with(key)
+		s.addAttemptHead(&head)
+		err = s.exec()
+	case old.head() != head:
+		s := l.attempts.updateHead.with()
+		s.addAttemptHead(&head)
+		s.add(key)
+		err = s.exec()
+	}
+	if err != nil {
+		return err
+	}
+	rest := l.attempts.updateRest.with()
+	if err := rest.addAttemptRest(a); err != nil {
+		return err
+	}
+	if old == nil && l.attempts.isFresh() {
+		return nil
+	}
+	rest.add(key)
+	return rest.exec()
+}
+
 // entry finds the call a change is about: in memory, in the file, or new.
 func (l *ledger) entry(p *pending) (*entry, error) {
 	if e, ok := l.open[p.id]; ok {
 		return e, nil
 	}
-	e, err := l.load(p.id)
+	n, recorded, err := l.number(p.id)
 	if err != nil {
 		return nil, err
 	}
-	if e == nil {
-		if p.call == nil {
-			return nil, errUnknownCall
+	var e *entry
+	switch {
+	case recorded:
+		if e, err = l.load(n); err != nil {
+			return nil, err
 		}
+	case p.call == nil:
+		return nil, errUnknownCall
+	default:
 		e = &entry{n: l.nextCall}
 		l.nextCall++
 	}
@@ -117,20 +233,20 @@ func (l *ledger) entry(p *pending) (*entry, error) {
 	return e, nil
 }
 
-// load reads a call and its attempts from the file; nil when it is not there.
-func (l *ledger) load(id string) (*entry, error) {
-	var e *entry
-	err := l.readCall.with(id).each(func(row []driver.Value) error {
-		n, c, err := readCall(row)
-		e = &entry{n: n, call: &c}
+// load reads call number n and its attempts from the file.
+func (l *ledger) load(n int64) (*entry, error) {
+	e := &entry{n: n}
+	err := l.readCall.with(n).each(func(row []driver.Value) error {
+		_, c, err := readCall(row)
+		e.call = &c
 		return err
 	})
-	if err != nil || e == nil {
+	if err != nil {
 		return nil, err
 	}
 	err = l.readAttempts.with(attemptKey(e.n, 0), attemptKey(e.n, MaxAttempts)).each(func(row []driver.Value) error {
 		_, a, err := readAttempt(row)
-		a.CallID = id
+		a.CallID = e.call.ID
 		e.attempts = append(e.attempts, &a)
 		return err
 	})
@@ -155,6 +271,7 @@ func (e *entry) merge(p *pending) {
 	if p.call != nil && (e.call == nil || e.call.Running() || !p.call.Running()) {
 		e.call = p.call
 	}
+	e.attempts = slices.Clone(e.attempts) // the old ones are still to be compared with
 	for _, a := range p.attempts {
 		old := e.attempt(a.N)
 		switch {
@@ -179,25 +296,22 @@ func (e *entry) attempt(n int) *Attempt {
 // interrupt ends every call that a dead server left running: an attempt that
 // was out is charged its hold, as an estimate, since it may have been billed.
 func (l *ledger) interrupt(seq int64) error {
-	list, err := l.c.prepare("SELECT id FROM calls WHERE status = 'running'")
+	list, err := l.c.prepare("SELECT n FROM calls WHERE status = 'running'")
 	if err != nil {
 		return err
 	}
 	defer list.close()
-	var ids []string
+	var numbers []int64
 	err = list.each(func(row []driver.Value) error {
-		id, ok := row[0].(string)
-		if !ok {
-			return fmt.Errorf("reading an id: %T", row[0])
-		}
-		ids = append(ids, id)
-		return nil
+		r := fields{row: row}
+		numbers = append(numbers, r.int())
+		return r.err
 	})
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		e, err := l.load(id)
+	for _, n := range numbers {
+		e, err := l.load(n)
 		if err != nil {
 			return err
 		}

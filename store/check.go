@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -25,12 +26,12 @@ func (r *Reader) Check(ctx context.Context) (problems []string, err error) {
 		return problems, err // what is damaged cannot be compared
 	}
 	for _, q := range [...]string{
-		`SELECT 'attempt ' || k % 1024 || ' belongs to no call: ' || k FROM attempts
+		`SELECT 'attempt ' || (k % 1024) || ' belongs to no call: ' || (k / 1024) FROM attempts
 			WHERE NOT EXISTS (SELECT 1 FROM calls WHERE n = k / 1024) LIMIT 20`,
 		`SELECT 'body ' || part || ' belongs to no call: ' || call FROM bodies
 			WHERE NOT EXISTS (SELECT 1 FROM calls WHERE n = call) LIMIT 20`,
-		`SELECT 'the bodies count for ' || sum(stored) || ' bytes, not ' || value FROM meta LEFT JOIN bodies
-			WHERE name = 'bodies_bytes' GROUP BY name HAVING coalesce(sum(stored), 0) <> value`,
+		`SELECT 'the bodies count for ' || total || ' bytes, not ' || value FROM meta, (SELECT coalesce(sum(stored), 0) AS total FROM bodies)
+			WHERE name = 'bodies_bytes' AND total <> value`,
 	} {
 		err := r.each(ctx, func(f *fields) error {
 			problems = append(problems, f.text())
@@ -78,8 +79,15 @@ func (r *Reader) checkRollups(ctx context.Context) (problems []string, err error
 			problems = append(problems, differences(key, expected, &sums{})...)
 		}
 	}
+	slices.Sort(problems)
+	if more := len(problems) - maxProblems; more > 0 {
+		problems = append(problems[:maxProblems], fmt.Sprintf("and %d more sums that differ", more))
+	}
 	return problems, err
 }
+
+// maxProblems is how many problems of a kind are worth reading.
+const maxProblems = 20
 
 var selectRollups = "SELECT " + strings.Join(rollupKeyColumns, ", ") + ", " + strings.Join(sumColumns[:], ", ") + ", latency FROM rollups"
 

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,54 +18,88 @@ const attemptBits = 10
 
 func attemptKey(call int64, n int) int64 { return call<<attemptBits | int64(n) }
 
-// The columns in the order in which bindCall, readCall, bindAttempt and
-// readAttempt go through them.
+// The columns of a row: first the head, which is known when a call or an
+// attempt begins and hardly ever changes, then what comes of it. A begin writes
+// only the head and an end only the rest, for each value bound costs time.
+// Readers take the columns in the same order.
 var (
-	callColumns = []string{
-		"n", "id", "change_seq", "started_at", "finished_at", "first_token_us",
-		"project", "client", "session", "key", "dialect", "endpoint", "method", "path", "stream",
-		"model_requested", "route", "route_reason", "status", "http_status", "error", "error_text",
+	callHead = []string{
+		"n", "id", "started_at", "project", "client", "session", "key", "dialect", "endpoint", "method", "path", "stream",
+		"model_requested", "route", "route_reason", "request_bytes", "remote_addr", "user_agent", "change_seq",
+	}
+	callRest = []string{
+		"finished_at", "first_token_us", "status", "http_status", "error", "error_text",
 		"provider", "model", "model_reported", "upstream_request_id", "finish_reason",
 		"cache", "cached_from", "dropped", "edits", "tags",
 		"input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
-		"cost", "cost_source", "worth", "request_bytes", "response_bytes", "redactions",
-		"remote_addr", "user_agent",
+		"cost", "cost_source", "worth", "response_bytes", "redactions",
 	}
-	attemptColumns = []string{
-		"k", "provider", "model", "key", "started_at", "duration_us", "first_token_us",
-		"outcome", "http_status", "error", "skipped", "why", "hedge", "waited_us",
+	attemptHead = []string{"k", "provider", "model", "key", "started_at", "hedge", "waited_us", "held", "price"}
+	attemptRest = []string{
+		"duration_us", "first_token_us", "outcome", "http_status", "error", "skipped", "why",
 		"upstream_request_id", "model_reported", "finish_reason",
 		"input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
-		"usage_more", "price", "cost", "cost_source", "held", "worth",
+		"usage_more", "cost", "cost_source", "worth",
 		"dns_us", "dial_us", "tls_us", "wait_us", "sent_bytes", "received_bytes", "reused",
 	}
+	callColumns    = slices.Concat(callHead, callRest)
+	attemptColumns = slices.Concat(attemptHead, attemptRest)
 )
 
-// upsert writes the SQL that inserts a row or, where its key exists, replaces
-// all columns but the fixed ones (which would touch an index for nothing).
-func upsert(table string, columns []string, fixed int) string {
-	var set []string
-	for _, c := range columns[fixed:] {
-		set = append(set, c+" = excluded."+c)
-	}
+func insertSQL(table string, columns []string) string {
 	return "INSERT INTO " + table + "(" + strings.Join(columns, ", ") + ") VALUES (?" +
-		strings.Repeat(", ?", len(columns)-1) + ") ON CONFLICT(" + columns[0] + ") DO UPDATE SET " +
-		strings.Join(set, ", ")
+		strings.Repeat(", ?", len(columns)-1) + ")"
 }
 
-func bindCall(s *stmt, n, seq int64, c *Call) error {
+// updateSQL sets columns and whatever else extra sets; the key is bound last.
+func updateSQL(table, key string, columns []string, extra string) string {
+	return "UPDATE " + table + " SET " + strings.Join(columns, " = ?, ") + " = ?" + extra + " WHERE " + key + " = ?"
+}
+
+// callHeadValues is what callHead holds but for n and change_seq, in a form
+// that two calls can be compared by.
+type callHeadValues struct {
+	id                                               string
+	started                                          int64
+	project, client, session, key, dialect, endpoint string
+	method, path                                     string
+	stream                                           bool
+	modelRequested, route, routeReason               string
+	requestBytes                                     int64
+	remoteAddr, userAgent                            string
+}
+
+func (c *Call) head() callHeadValues {
+	return callHeadValues{
+		c.ID, micros(c.StartedAt), c.Project, c.Client, c.Session, c.Key, string(c.Dialect), c.Endpoint, c.Method, c.Path,
+		c.Stream, c.ModelRequested, c.Route, c.RouteReason, c.RequestBytes, c.RemoteAddr, c.UserAgent,
+	}
+}
+
+func (s *stmt) addCallHead(h *callHeadValues) {
+	s.add(h.id)
+	s.add(h.started)
+	for _, v := range [...]string{h.project, h.client, h.session, h.key, h.dialect, h.endpoint, h.method, h.path} {
+		s.add(v)
+	}
+	s.add(bit(h.stream))
+	for _, v := range [...]string{h.modelRequested, h.route, h.routeReason} {
+		s.add(v)
+	}
+	s.add(h.requestBytes)
+	s.add(h.remoteAddr)
+	s.add(h.userAgent)
+}
+
+// addCallRest binds what callRest holds.
+func (s *stmt) addCallRest(c *Call) error {
 	dropped, edits, tags, err := lists(c)
 	if err != nil {
 		return err
 	}
-	s.with(n, c.ID, seq, micros(c.StartedAt), orNull(micros(c.FinishedAt), c.FinishedAt.IsZero()), span(c.FirstToken))
-	for _, v := range [...]string{c.Project, c.Client, c.Session, c.Key, string(c.Dialect), c.Endpoint, c.Method, c.Path} {
-		s.add(v)
-	}
-	s.add(bit(c.Stream))
-	for _, v := range [...]string{c.ModelRequested, c.Route, c.RouteReason, string(c.Status)} {
-		s.add(v)
-	}
+	s.add(orNull(micros(c.FinishedAt), c.FinishedAt.IsZero()))
+	s.add(span(c.FirstToken))
+	s.add(string(c.Status))
 	s.add(int64(c.HTTPStatus))
 	for _, v := range [...]string{
 		c.Error, c.ErrorText, c.Provider, c.Model, c.ModelReported, c.UpstreamRequestID, c.FinishReason,
@@ -76,11 +111,8 @@ func bindCall(s *stmt, n, seq int64, c *Call) error {
 	s.add(orNull(int64(c.Cost.Money), !c.Cost.Known))
 	s.add(c.CostSource)
 	s.add(orNull(int64(c.Worth.Money), !c.Worth.Known))
-	s.add(c.RequestBytes)
 	s.add(c.ResponseBytes)
 	s.add(int64(c.Redactions))
-	s.add(c.RemoteAddr)
-	s.add(c.UserAgent)
 	return nil
 }
 
@@ -89,10 +121,12 @@ func readCall(row []driver.Value) (int64, Call, error) {
 	r := fields{row: row}
 	n := r.int()
 	c := Call{
-		ID: r.text(), Seq: r.int(), StartedAt: r.time(), FinishedAt: r.time(), FirstToken: r.span(),
+		ID: r.text(), StartedAt: r.time(),
 		Project: r.text(), Client: r.text(), Session: r.text(), Key: r.text(),
 		Dialect: llm.Dialect(r.text()), Endpoint: r.text(), Method: r.text(), Path: r.text(), Stream: r.bit(),
 		ModelRequested: r.text(), Route: r.text(), RouteReason: r.text(),
+		RequestBytes: r.int(), RemoteAddr: r.text(), UserAgent: r.text(), Seq: r.int(),
+		FinishedAt: r.time(), FirstToken: r.span(),
 		Status: Status(r.text()), HTTPStatus: int(r.int()), Error: r.text(), ErrorText: r.text(),
 		Provider: r.text(), Model: r.text(), ModelReported: r.text(), UpstreamRequestID: r.text(), FinishReason: r.text(),
 		Cache: r.text(), CachedFrom: r.text(),
@@ -102,35 +136,54 @@ func readCall(row []driver.Value) (int64, Call, error) {
 	r.json(&c.Tags)
 	r.usage(&c.Usage)
 	c.Cost, c.CostSource, c.Worth = r.amount(), r.text(), r.amount()
-	c.RequestBytes, c.ResponseBytes, c.Redactions = r.int(), r.int(), int(r.int())
-	c.RemoteAddr, c.UserAgent = r.text(), r.text()
+	c.ResponseBytes, c.Redactions = r.int(), int(r.int())
 	return n, c, r.err
 }
 
-func bindAttempt(s *stmt, call int64, a *Attempt) error {
+// attemptHeadValues is what attemptHead holds but for k.
+type attemptHeadValues struct {
+	provider, model, key string
+	started              int64
+	hedge                bool
+	waited               int64
+	held                 price.Amount
+	price                string
+}
+
+func (a *Attempt) head() attemptHeadValues {
+	return attemptHeadValues{
+		a.Provider, a.Model, a.Key, micros(a.StartedAt), a.Hedge, a.Waited.Microseconds(), a.Held, a.Price,
+	}
+}
+
+func (s *stmt) addAttemptHead(h *attemptHeadValues) {
+	for _, v := range [...]string{h.provider, h.model, h.key} {
+		s.add(v)
+	}
+	s.add(h.started)
+	s.add(bit(h.hedge))
+	s.add(h.waited)
+	s.add(orNull(int64(h.held.Money), !h.held.Known))
+	s.add(h.price)
+}
+
+// addAttemptRest binds what attemptRest holds.
+func (s *stmt) addAttemptRest(a *Attempt) error {
 	more, err := packUsage(&a.Usage)
 	if err != nil {
 		return err
 	}
-	s.with(attemptKey(call, a.N), a.Provider, a.Model, a.Key, micros(a.StartedAt))
 	s.add(orNull(a.Duration.Microseconds(), a.Duration < 0 || a.Outcome == OutcomeRunning))
 	s.add(span(a.FirstToken))
 	s.add(a.Outcome)
 	s.add(int64(a.HTTPStatus))
-	s.add(a.Error)
-	s.add(a.Skipped)
-	s.add(a.Why)
-	s.add(bit(a.Hedge))
-	s.add(a.Waited.Microseconds())
-	s.add(a.UpstreamRequestID)
-	s.add(a.ModelReported)
-	s.add(a.Finish)
+	for _, v := range [...]string{a.Error, a.Skipped, a.Why, a.UpstreamRequestID, a.ModelReported, a.Finish} {
+		s.add(v)
+	}
 	s.addUsage(&a.Usage)
 	s.add(more)
-	s.add(a.Price)
 	s.add(orNull(int64(a.Cost.Money), !a.Cost.Known))
 	s.add(a.CostSource)
-	s.add(orNull(int64(a.Held.Money), !a.Held.Known))
 	s.add(orNull(int64(a.Worth.Money), !a.Worth.Known))
 	for _, d := range [...]time.Duration{a.DNS, a.Dial, a.TLS, a.Wait} {
 		s.add(span(d))
@@ -147,17 +200,17 @@ func readAttempt(row []driver.Value) (int64, Attempt, error) {
 	r := fields{row: row}
 	k := r.int()
 	a := Attempt{
-		N: int(k & MaxAttempts), Provider: r.text(), Model: r.text(), Key: r.text(),
-		StartedAt: r.time(), Duration: r.span(), FirstToken: r.span(),
+		N: int(k & MaxAttempts), Provider: r.text(), Model: r.text(), Key: r.text(), StartedAt: r.time(),
+		Hedge: r.bit(), Waited: time.Duration(r.int()) * time.Microsecond, Held: r.amount(), Price: r.text(),
+		Duration: r.span(), FirstToken: r.span(),
 		Outcome: r.text(), HTTPStatus: int(r.int()), Error: r.text(), Skipped: r.text(), Why: r.text(),
-		Hedge: r.bit(), Waited: time.Duration(r.int()) * time.Microsecond,
 		UpstreamRequestID: r.text(), ModelReported: r.text(), Finish: r.text(),
 	}
 	r.usage(&a.Usage)
 	var more usageMore
 	r.json(&more)
 	more.unpack(&a.Usage)
-	a.Price, a.Cost, a.CostSource, a.Held, a.Worth = r.text(), r.amount(), r.text(), r.amount(), r.amount()
+	a.Cost, a.CostSource, a.Worth = r.amount(), r.text(), r.amount()
 	a.DNS, a.Dial, a.TLS, a.Wait = r.span(), r.span(), r.span(), r.span()
 	a.SentBytes, a.ReceivedBytes, a.Reused = r.int(), r.int(), r.bit()
 	return k >> attemptBits, a, r.err

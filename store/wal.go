@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"sync"
 )
 
 const (
@@ -18,11 +19,12 @@ const (
 // walKeeper keeps the write-ahead log short. The writer tells it of each
 // transaction; a goroutine of its own copies pages back beside the writer.
 type walKeeper struct {
-	c       *conn // the writer's
-	beside  *conn // the goroutine's
-	pages   int   // written by c, ever
-	passive int   // pages at the last checkpoint asked for
-	restart int   // pages at which to begin anew
+	c       *conn      // the writer's
+	beside  *conn      // the goroutine's
+	pages   int        // written by c, ever
+	passive int        // pages at the last checkpoint asked for
+	restart int        // pages at which to begin anew
+	busy    sync.Mutex // held during a checkpoint, since two at once fail
 	ask     chan struct{}
 	done    chan struct{}
 }
@@ -41,7 +43,9 @@ func newWALKeeper(c *conn, path string) (*walKeeper, error) {
 func (k *walKeeper) run() {
 	defer close(k.done)
 	for range k.ask {
+		k.busy.Lock()
 		_ = k.beside.exec("PRAGMA wal_checkpoint(PASSIVE)")
+		k.busy.Unlock()
 	}
 }
 
@@ -58,20 +62,25 @@ func (k *walKeeper) wrote() error {
 		return fmt.Errorf("reading the length of the write-ahead log: %w", err)
 	}
 	k.pages = pages
-	if k.pages-k.passive >= walPassive {
+	switch {
+	case k.pages >= k.restart:
+		return k.beginAnew()
+	case k.pages-k.passive >= walPassive:
 		k.passive = k.pages
 		wake(k.ask)
 	}
-	if k.pages < k.restart {
-		return nil
-	}
-	return k.beginAnew()
+	return nil
 }
 
-// beginAnew makes the next transaction overwrite the log from its start. A
-// reader in the middle of it is not waited for: there is a next time.
+// beginAnew makes the next transaction overwrite the log from its start. It
+// waits neither for the goroutine, of which nothing is asked meanwhile, nor
+// for a reader in the middle of the log: there is a next time.
 func (k *walKeeper) beginAnew() error {
-	k.restart = k.pages + walPassive
+	if !k.busy.TryLock() {
+		return nil
+	}
+	defer k.busy.Unlock()
+	k.restart, k.passive = k.pages+walPassive, k.pages
 	if err := k.c.exec("PRAGMA busy_timeout = 5"); err != nil {
 		return err
 	}

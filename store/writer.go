@@ -49,6 +49,7 @@ type writer struct {
 	file        os.FileInfo // of the database as opened
 	fileChecked time.Time
 	heartbeatAt time.Time
+	lookedAt    time.Time
 	version     int64 // PRAGMA data_version at the last look
 	lastCommand int64
 	commands    chan Command
@@ -288,6 +289,11 @@ func (w *writer) beat() (bool, error) {
 // look hands out commands that other processes left. data_version moves only
 // when another connection has committed, so looking is nearly free.
 func (w *writer) look() (bool, error) {
+	now := time.Now()
+	if now.Sub(w.lookedAt) < lookEvery {
+		return false, nil
+	}
+	w.lookedAt = now
 	version, err := w.number(w.dataVersion)
 	if err != nil || version == w.version {
 		return false, err

@@ -20,10 +20,7 @@ INSERT INTO meta(name, value) VALUES
 CREATE TABLE calls (
   n                   INTEGER PRIMARY KEY,
   id                  TEXT NOT NULL UNIQUE,
-  change_seq          INTEGER NOT NULL,
   started_at          INTEGER NOT NULL,
-  finished_at         INTEGER,
-  first_token_us      INTEGER,
   project             TEXT NOT NULL,
   client              TEXT NOT NULL,
   session             TEXT NOT NULL,
@@ -36,33 +33,38 @@ CREATE TABLE calls (
   model_requested     TEXT NOT NULL,
   route               TEXT NOT NULL,
   route_reason        TEXT NOT NULL,
-  status              TEXT NOT NULL,
-  http_status         INTEGER NOT NULL,
-  error               TEXT NOT NULL,
-  error_text          TEXT NOT NULL,
-  provider            TEXT NOT NULL,
-  model               TEXT NOT NULL,
-  model_reported      TEXT NOT NULL,
-  upstream_request_id TEXT NOT NULL,
-  finish_reason       TEXT NOT NULL,
-  cache               TEXT NOT NULL,
-  cached_from         TEXT NOT NULL,
-  dropped             TEXT NOT NULL, -- JSON array
-  edits               TEXT NOT NULL, -- JSON array
-  tags                TEXT NOT NULL, -- JSON object
+  request_bytes       INTEGER NOT NULL,
+  remote_addr         TEXT NOT NULL,
+  user_agent          TEXT NOT NULL,
+  change_seq          INTEGER NOT NULL,
+  -- What follows is written when there is something to say; the defaults are
+  -- those of a call that has just begun.
+  finished_at         INTEGER,
+  first_token_us      INTEGER,
+  status              TEXT NOT NULL DEFAULT 'running',
+  http_status         INTEGER NOT NULL DEFAULT 0,
+  error               TEXT NOT NULL DEFAULT '',
+  error_text          TEXT NOT NULL DEFAULT '',
+  provider            TEXT NOT NULL DEFAULT '',
+  model               TEXT NOT NULL DEFAULT '',
+  model_reported      TEXT NOT NULL DEFAULT '',
+  upstream_request_id TEXT NOT NULL DEFAULT '',
+  finish_reason       TEXT NOT NULL DEFAULT '',
+  cache               TEXT NOT NULL DEFAULT '',
+  cached_from         TEXT NOT NULL DEFAULT '',
+  dropped             TEXT NOT NULL DEFAULT '[]', -- JSON
+  edits               TEXT NOT NULL DEFAULT '[]', -- JSON
+  tags                TEXT NOT NULL DEFAULT '{}', -- JSON
   input_tokens        INTEGER,
   cached_input_tokens INTEGER,
   cache_write_tokens  INTEGER,
   output_tokens       INTEGER,
   reasoning_tokens    INTEGER,
   cost                INTEGER,
-  cost_source         TEXT NOT NULL,
+  cost_source         TEXT NOT NULL DEFAULT '',
   worth               INTEGER,
-  request_bytes       INTEGER NOT NULL,
-  response_bytes      INTEGER NOT NULL,
-  redactions          INTEGER NOT NULL,
-  remote_addr         TEXT NOT NULL,
-  user_agent          TEXT NOT NULL
+  response_bytes      INTEGER NOT NULL DEFAULT 0,
+  redactions          INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE INDEX calls_changed ON calls(change_seq);
@@ -77,36 +79,37 @@ CREATE TABLE attempts (
   model               TEXT NOT NULL,
   key                 TEXT NOT NULL,
   started_at          INTEGER NOT NULL,
-  duration_us         INTEGER,
-  first_token_us      INTEGER,
-  outcome             TEXT NOT NULL,
-  http_status         INTEGER NOT NULL,
-  error               TEXT NOT NULL,
-  skipped             TEXT NOT NULL,
-  why                 TEXT NOT NULL,
   hedge               INTEGER NOT NULL,
   waited_us           INTEGER NOT NULL,
-  upstream_request_id TEXT NOT NULL,
-  model_reported      TEXT NOT NULL,
-  finish_reason       TEXT NOT NULL,
+  held                INTEGER,
+  price               TEXT NOT NULL,
+  -- As in calls: the defaults are those of an attempt that has just begun.
+  duration_us         INTEGER,
+  first_token_us      INTEGER,
+  outcome             TEXT NOT NULL DEFAULT 'running',
+  http_status         INTEGER NOT NULL DEFAULT 0,
+  error               TEXT NOT NULL DEFAULT '',
+  skipped             TEXT NOT NULL DEFAULT '',
+  why                 TEXT NOT NULL DEFAULT '',
+  upstream_request_id TEXT NOT NULL DEFAULT '',
+  model_reported      TEXT NOT NULL DEFAULT '',
+  finish_reason       TEXT NOT NULL DEFAULT '',
   input_tokens        INTEGER,
   cached_input_tokens INTEGER,
   cache_write_tokens  INTEGER,
   output_tokens       INTEGER,
   reasoning_tokens    INTEGER,
-  usage_more          TEXT NOT NULL, -- JSON object: rare counts and the provider's own words
-  price               TEXT NOT NULL,
+  usage_more          TEXT NOT NULL DEFAULT '{}', -- JSON: rare counts and the provider's own words
   cost                INTEGER,
-  cost_source         TEXT NOT NULL,
-  held                INTEGER,
+  cost_source         TEXT NOT NULL DEFAULT '',
   worth               INTEGER,
   dns_us              INTEGER,
   dial_us             INTEGER,
   tls_us              INTEGER,
   wait_us             INTEGER,
-  sent_bytes          INTEGER NOT NULL,
-  received_bytes      INTEGER NOT NULL,
-  reused              INTEGER NOT NULL
+  sent_bytes          INTEGER NOT NULL DEFAULT 0,
+  received_bytes      INTEGER NOT NULL DEFAULT 0,
+  reused              INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- stored is what the body counts for against [store] max_size. data comes
