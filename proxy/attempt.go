@@ -316,6 +316,12 @@ func (c *call) judgeHead(a *attempt) {
 		a.verdict = providers.Classify(c.ep.Dialect, status, a.resp.Header, append(a.head, a.end...), time.Now())
 		return
 	}
+	if c.bodyIsCall() {
+		if v := providers.Classify(c.ep.Dialect, status, a.resp.Header, nil, time.Now()); v.Fault != "" {
+			a.verdict = v // a web page, whatever it holds
+			return
+		}
+	}
 	if a.content || c.bodyless(a) {
 		return
 	}

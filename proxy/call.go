@@ -104,6 +104,7 @@ func (c *call) releaseClaims() {
 	}
 	for _, t := range c.plan.targets {
 		t.release(false, now)
+		c.g.health.settled(c, t)
 	}
 }
 

@@ -25,7 +25,11 @@ type health struct {
 	budget    *retryBudget
 	limits    func(provider string) breaker.Config
 	store     *store.Store
-	noted     atomic.Bool // the file holds something against a target or credential
+
+	mu      sync.Mutex
+	failing map[string]int // calls that failed at a target and wait to try it again
+
+	noted atomic.Bool // the file holds something against a target or credential
 }
 
 // healthState is the name under which health survives a restart.
@@ -43,6 +47,7 @@ func newHealth(limits func(provider string) breaker.Config, st *store.Store) (*h
 		breakers:  breaker.New(func(key string) breaker.Config { return limits(providerOf(key)) }),
 		cooldowns: breaker.NewCooldowns(),
 		budget:    new(retryBudget),
+		failing:   make(map[string]int),
 		limits:    limits,
 		store:     st,
 	}
@@ -197,6 +202,7 @@ func breakerText(d breaker.Decision, now time.Time) string {
 // served notes that the candidate's answer is good enough to commit.
 func (h *health) served(c *call, t *candidate, now time.Time) {
 	t.release(true, now)
+	h.settled(c, t)
 	if pass := c.passes[t.targetKey(c)]; pass != nil {
 		pass.Committed(now)
 	}
@@ -221,11 +227,19 @@ func (h *health) faulted(c *call, t *candidate, v providers.Verdict, final bool,
 	h.hold(c, t, v, now)
 	t.release(false, now)
 	if final {
-		key := t.targetKey(c)
-		c.passes[key].Done(outcomeOf(v.Fault), now)
-		delete(c.passes, key)
+		t.fault = v.Fault
+		h.left(c, t, now)
 	}
 	h.save(now)
+}
+
+// left notes that the call is through with the candidate's target, which
+// failed it.
+func (h *health) left(c *call, t *candidate, now time.Time) {
+	h.settled(c, t)
+	key := t.targetKey(c)
+	c.passes[key].Done(outcomeOf(t.fault), now)
+	delete(c.passes, key)
 }
 
 // hold starts or extends the cooldowns that the fault asks for.
@@ -304,11 +318,52 @@ func (h *health) report(now time.Time) []targetHealth {
 }
 
 // The retry budget: same-target retries within budgetWindow may be a share of
-// the calls in it, plus a floor that lets a quiet gateway retry at all.
+// the calls in it, with a floor that lets a quiet gateway retry at all.
 const (
 	budgetWindow = 10 * time.Second
 	budgetFloor  = 3
 )
+
+// mayRetry decides on one more try of a target that has just failed this call.
+// It costs budget, and it is refused while as many other calls as open the
+// breaker have failed there and wait for their own retry: their strikes count
+// only when they end, and until then a dead target would get twice the calls.
+func (h *health) mayRetry(c *call, t *candidate, now time.Time) bool {
+	key := t.targetKey(c)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.breakers.Peek(key, now).State == breaker.Open || h.failing[key] >= h.limits(t.up.p.Name).Failures {
+		return false
+	}
+	if !h.budget.spend(t.limits.RetryBudget, now) {
+		return false
+	}
+	if !t.failing {
+		t.failing = true
+		h.failing[key]++
+	}
+	return true
+}
+
+// settled ends the candidate's time as one that failed and is tried again.
+func (h *health) settled(c *call, t *candidate) {
+	if !t.failing {
+		return
+	}
+	key := t.targetKey(c)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t.failing = false
+	if h.failing[key]--; h.failing[key] <= 0 {
+		delete(h.failing, key)
+	}
+}
+
+// opened tells whether the candidate's breaker opened while this call waited
+// to try it again.
+func (h *health) opened(c *call, t *candidate, now time.Time) bool {
+	return h.breakers.Peek(t.targetKey(c), now).State == breaker.Open
+}
 
 // retryBudget counts calls and retries in one-second buckets.
 type retryBudget struct {
@@ -335,7 +390,7 @@ func (b *retryBudget) spend(share float64, now time.Time) bool {
 		calls += b.calls[j]
 		retries += b.retries[j]
 	}
-	if float64(retries) >= budgetFloor+share*float64(calls) {
+	if retries >= max(budgetFloor, int(share*float64(calls))) {
 		return false
 	}
 	b.retries[i]++

@@ -49,8 +49,10 @@ type candidate struct {
 	trials [2]*breaker.Trial // claims on the credential while an attempt runs
 
 	tries    int
-	done     bool // not to be tried again by this call
-	unedited bool // our own edits are left out, since they may be what it refuses
+	done     bool      // not to be tried again by this call
+	fault    llm.Fault // of its last try
+	failing  bool      // it failed this call and waits to be tried again
+	unedited bool      // our own edits are left out, since they may be what it refuses
 }
 
 // modelFor is the model name that goes upstream.

@@ -314,6 +314,7 @@ func (c *call) gone() {
 func (c *call) passOn(ans answer) {
 	c.rec.Provider, c.rec.Model = ans.t.up.p.Name, ans.t.modelFor(c)
 	c.rec.HTTPStatus, c.rec.Error, c.rec.ErrorText = ans.status, string(ans.fault), c.clean(ans.text)
+	c.rec.UpstreamRequestID = ans.row.UpstreamRequestID
 	copyHeader(c.w.Header(), ans.header)
 	if ans.decoded {
 		c.w.Header().Del("Content-Encoding")

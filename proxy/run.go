@@ -77,6 +77,11 @@ func (c *call) next() *candidate {
 		if wait > 0 && !c.pause(wait) {
 			return nil
 		}
+		if t.failing && c.g.health.opened(c, t, time.Now()) {
+			c.skipCandidate(t, "breaker", "opened while this call waited to try it again")
+			c.g.health.left(c, t, time.Now())
+			continue
+		}
 		if c.admit(t) {
 			return t
 		}
@@ -214,6 +219,7 @@ func (c *call) judge(a *attempt) step {
 	if fault == llm.ClientGone {
 		return stepGone
 	}
+	a.c.fault = fault
 	c.keepAnswer(a)
 	if fault == llm.Timeout || fault == llm.Reset {
 		a.c.up.retire()
@@ -274,7 +280,7 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 // sameAgain tries the same candidate once more after a pause, if it has tries
 // left, the budget allows it and there is time; else it is done.
 func (c *call) sameAgain(t *candidate, pause time.Duration) step {
-	if t.tries <= t.limits.Retries && time.Now().Add(pause).Before(c.by) && c.g.health.budget.spend(t.limits.RetryBudget, time.Now()) {
+	if t.tries <= t.limits.Retries && time.Now().Add(pause).Before(c.by) && c.g.health.mayRetry(c, t, time.Now()) {
 		c.again, c.againIn = t, pause
 		return stepOnward
 	}
