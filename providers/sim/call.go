@@ -68,7 +68,7 @@ func (s *Sim) dialectOf(r *http.Request) llm.Dialect {
 		return s.opt.Dialect
 	case strings.HasPrefix(r.URL.Path, "/v1/messages"):
 		return llm.Anthropic
-	case openAIOperation(r.URL.Path) != nil:
+	case slices.Contains([]string{"/v1/chat/completions", "/v1/completions", "/v1/embeddings"}, r.URL.Path):
 		return llm.OpenAIChat
 	case r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != "":
 		return llm.Anthropic

@@ -193,7 +193,7 @@ func (c *call) layBody(p *plan, a answer) {
 // its usage can still be read.
 func (c *call) breakBody(a answer) (body []byte, usage bool) {
 	open, ok := bytes.CutSuffix(a.body, []byte("}"))
-	if !ok || c.q == nil {
+	if !ok || c.q == nil || a.status != http.StatusOK {
 		return a.body, a.usage
 	}
 	switch c.fault.Kind {
@@ -201,7 +201,7 @@ func (c *call) breakBody(a answer) (body []byte, usage bool) {
 		return open, false
 	case ErrorMidStream, FinishError:
 		failure := c.errorBody(c.errorInside())
-		if c.dialect == llm.Anthropic || a.status != http.StatusOK {
+		if c.dialect == llm.Anthropic {
 			return failure, false
 		}
 		return fmt.Appendf(nil, "%s,%s", open, failure[1:]), a.usage
