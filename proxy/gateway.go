@@ -39,8 +39,8 @@ type Config struct {
 type Deps struct {
 	Store *store.Store // required: nothing is sent that is not on record
 	Log   *slog.Logger // nil: slog.Default()
-	// Transport replaces the network for a provider; nil uses one
-	// http.Transport for each. Tests dial pipes through it.
+	// Transport replaces the network for a provider where it returns one: tests
+	// dial pipes, serve --fault a simulator.
 	Transport func(*providers.Provider) *http.Transport
 	Redactor  *providers.Redactor // replaces credentials in recorded bodies; nil: one built from Config.Providers
 }

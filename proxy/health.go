@@ -132,7 +132,13 @@ func (h *health) ready(c *call, t *candidate, now time.Time) bool {
 	if _, cooling := h.cooling(c, t, now); cooling {
 		return false
 	}
-	return c.passes[t.targetKey(c)] != nil || h.breakers.Peek(t.targetKey(c), now).Allowed
+	return c.passes[t.targetKey(c)] != nil || h.open(t.targetKey(c), now)
+}
+
+// open tells whether the target's breaker lets a call pass, whatever the
+// credential.
+func (h *health) open(target string, now time.Time) bool {
+	return h.breakers.Peek(providerOf(target), now).Allowed && h.breakers.Peek(target, now).Allowed
 }
 
 // usableAt is the instant from which the candidate may be called; now or
@@ -162,7 +168,11 @@ func (h *health) allow(c *call, t *candidate, now time.Time) (skipped, why strin
 	}
 	key := t.targetKey(c)
 	if c.passes[key] == nil {
-		pass, d := h.breakers.Allow(key, now)
+		d := h.breakers.Peek(t.up.p.Name, now) // a whole provider can be disabled
+		var pass *breaker.Pass
+		if d.Allowed {
+			pass, d = h.breakers.Allow(key, now)
+		}
 		if !d.Allowed {
 			credential.Done(false, now)
 			model.Done(false, now)
@@ -283,38 +293,6 @@ func outcomeOf(f llm.Fault) breaker.Outcome {
 		return breaker.Strike
 	}
 	return breaker.Neutral
-}
-
-// targetHealth is one target in /readyz.
-type targetHealth struct {
-	Target string     `json:"target"`
-	State  string     `json:"state"` // closed, open, half_open, disabled, cooldown
-	Reason string     `json:"reason,omitempty"`
-	Until  *time.Time `json:"until"` // null when nothing is waited for
-	Since  *time.Time `json:"since"`
-}
-
-// report lists what is known against any target or credential, and the
-// breakers that are closed after use.
-func (h *health) report(now time.Time) []targetHealth {
-	all := []targetHealth{}
-	for _, st := range h.breakers.Snapshot(now) {
-		row := targetHealth{Target: st.Target, State: string(st.State)}
-		if !st.Since.IsZero() {
-			row.Since = &st.Since
-		}
-		if !st.Until.IsZero() {
-			row.Until = &st.Until
-		}
-		if st.State != breaker.Closed {
-			row.Reason = fmt.Sprintf("%d strikes in a row; %d of %d recent calls failed", st.Consecutive, st.Bad, st.Good+st.Bad)
-		}
-		all = append(all, row)
-	}
-	for _, cd := range h.cooldowns.Snapshot(now) {
-		all = append(all, targetHealth{Target: cd.Key, State: "cooldown", Reason: cd.Reason, Since: &cd.Since, Until: &cd.Until})
-	}
-	return all
 }
 
 // The retry budget: same-target retries within budgetWindow may be a share of

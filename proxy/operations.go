@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"llmgw/providers/dialect"
@@ -43,7 +44,7 @@ type readiness struct {
 	Ready   bool            `json:"ready"`
 	Running int             `json:"running_calls"`
 	Record  recordReadiness `json:"record"`
-	Targets []targetHealth  `json:"targets"`
+	Targets []TargetHealth  `json:"targets"`
 }
 
 // recordReadiness tells whether calls reach the file.
@@ -55,14 +56,25 @@ type recordReadiness struct {
 	LostBodies int64  `json:"lost_bodies"`
 }
 
+// canServe tells whether every route has a target that may be called now.
+// "Up" is not "healthy": a gateway whose targets all cool down serves nobody.
+func (g *Gateway) canServe(now time.Time) bool {
+	for _, rt := range g.cfg.Routes {
+		if !slices.ContainsFunc(rt.Targets, func(t string) bool { return g.health.open(t, now) }) {
+			return false
+		}
+	}
+	return true
+}
+
 func (g *Gateway) serveReady(w http.ResponseWriter) {
 	h := g.store.Health()
-	body := readiness{Running: g.running.len(), Targets: g.health.report(time.Now())}
+	body := readiness{Running: g.running.len(), Targets: g.health.report(targetsOf(g.cfg.Routes), time.Now())}
 	body.Record = recordReadiness{OK: h.Err == nil, Queued: h.Pending, OldestMS: h.OldestWait.Milliseconds(), LostBodies: h.LostBodies}
 	if h.Err != nil {
 		body.Record.Error = h.Err.Error()
 	}
-	body.Ready = body.Record.OK
+	body.Ready = body.Record.OK && g.canServe(time.Now())
 	w.Header().Set("Content-Type", "application/json")
 	if !body.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)

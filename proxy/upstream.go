@@ -18,19 +18,23 @@ type upstream struct {
 	tr   atomic.Pointer[http.Transport]
 }
 
+// newUpstream makes connections with what transport returns for the provider;
+// where that is nil, and without one, over the network.
 func newUpstream(p *providers.Provider, transport func(*providers.Provider) *http.Transport) (*upstream, error) {
-	if transport == nil {
-		tlsConfig, err := p.TLS()
-		if err != nil {
-			return nil, err
-		}
-		transport = func(*providers.Provider) *http.Transport {
-			tr := newTransport()
-			tr.TLSClientConfig = tlsConfig
-			return tr
-		}
+	tlsConfig, err := p.TLS()
+	if err != nil {
+		return nil, err
 	}
-	up := &upstream{p: p, make: func() *http.Transport { return transport(p) }}
+	up := &upstream{p: p, make: func() *http.Transport {
+		if transport != nil {
+			if tr := transport(p); tr != nil {
+				return tr
+			}
+		}
+		tr := newTransport()
+		tr.TLSClientConfig = tlsConfig
+		return tr
+	}}
 	up.tr.Store(up.make())
 	return up, nil
 }
