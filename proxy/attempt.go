@@ -101,6 +101,9 @@ func (c *call) openAttempt(t *candidate) *store.Attempt {
 		Waited: c.lastWait, SentBytes: int64(len(c.body)),
 	}
 	c.lastWait = 0
+	if n := len(c.attempts); n > 0 && c.attempts[n-1].Why == "" {
+		c.attempts[n-1].Why = "went on to " + row.Provider + "/" + row.Model
+	}
 	c.attempts = append(c.attempts, row)
 	return row
 }

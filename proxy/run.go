@@ -184,6 +184,9 @@ func (c *call) skip(t target, why, text string) {
 	if model == "" {
 		model = cut(c.facts.Model, 256)
 	}
+	if n := len(c.attempts); n > 0 && c.attempts[n-1].Why == "" {
+		c.attempts[n-1].Why = "looked at " + t.up.p.Name + "/" + model
+	}
 	c.attempts = append(c.attempts, &store.Attempt{
 		CallID: c.rec.ID, N: len(c.attempts) + 1, Provider: t.up.p.Name, Model: model,
 		StartedAt: time.Now(), FirstToken: -1, Outcome: store.OutcomeSkipped, Skipped: why, Error: text,
@@ -369,6 +372,9 @@ var tellingStatuses = []int{400, 401, 403, 404, 413, 422, 429, 529}
 
 // giveUp answers a call that no target served.
 func (c *call) giveUp() {
+	if n := len(c.attempts); n > 0 && c.attempts[n-1].Why == "" {
+		c.attempts[n-1].Why = "nobody was left to try"
+	}
 	if c.ctx.Err() != nil {
 		c.gone()
 		return
