@@ -68,7 +68,7 @@ func Detect(method, escapedPath string, h http.Header) (Endpoint, bool) {
 		return Endpoint{}, false
 	}
 	ep.Rest = rest
-	ep.Dialect = dialectOf(rest, h)
+	ep.Dialect = dialectOf(method, rest, h)
 	ep.Op = opOf(ep.Dialect, method, func(tail string) bool { return rest == tail }, rest)
 	return ep, true
 }
@@ -95,7 +95,7 @@ func cutVersion(path string, versions ...string) (rest string, ok bool) {
 
 // dialectOf names the dialect of a path below /v1. The three companies share
 // the version and /models; there the headers decide, as their SDKs send them.
-func dialectOf(rest string, h http.Header) llm.Dialect {
+func dialectOf(method, rest string, h http.Header) llm.Dialect {
 	switch first, _, _ := strings.Cut(rest[1:], "/"); first {
 	case "chat", "completions", "embeddings":
 		return llm.OpenAIChat
@@ -104,8 +104,9 @@ func dialectOf(rest string, h http.Header) llm.Dialect {
 	case "messages":
 		return llm.Anthropic
 	case "models":
-		// Google's JS SDK asks below /v1 too: /v1/models/M:generateContent.
-		if strings.Contains(rest, ":") || h.Get("x-goog-api-key") != "" {
+		// Google's JS SDK asks below /v1 too: POST /v1/models/M:generateContent.
+		// A colon alone says nothing: llama3:8b, ft:gpt-4o:….
+		if method == http.MethodPost && strings.Contains(rest, ":") || h.Get("x-goog-api-key") != "" {
 			return llm.Gemini
 		}
 	}

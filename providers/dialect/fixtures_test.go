@@ -42,6 +42,9 @@ var fixtures = []fixture{
 	{"chat-error-finish.sse", OpChat, "content failure end", "in=5 out=1", "content done final", "error", llm.ErrorInBody, "upstream went away"},
 	{"chat-error-event.sse", OpChat, "content failure", "", "content", "", llm.ErrorInBody, "tool call was wanted"},
 	{"chat-error-native.sse", OpChat, "preamble failure end", "", "done", "stop", llm.ErrorInBody, "network_error"},
+	{"chat-error-flat.sse", OpChat, "preamble failure", "", "", "", llm.ErrorInBody, "the account is in arrears"},
+	{"chat-error-groq.sse", OpChat, "content failure end", "", "content done", "stop", llm.ErrorInBody, "over_capacity"},
+	{"chat-error-nameless.sse", OpChat, "failure", "", "", "", llm.ErrorInBody, ""},
 	{"chat-error-null.sse", OpChat, "content tail end", "", "content complete done", "stop", "", ""},
 	{"chat-zero-placeholder.sse", OpChat, "content tail withheld end", "in=33 out=4", "content complete done final", "stop", "", ""},
 	{"chat-zero-known.sse", OpChat, "content tail end", "in=0 out=0", "content complete done final", "stop", "", ""},
@@ -96,8 +99,11 @@ func (f *fixture) want() Want {
 	case ".html":
 		w.Header.Set("Content-Type", "text/html")
 	}
-	if _, status, ok := strings.Cut(strings.TrimSuffix(f.file, ".json"), "-4"); ok {
-		fmt.Sscanf("4"+status, "%d", &w.Status)
+	switch f.file {
+	case "chat-429.json":
+		w.Status = http.StatusTooManyRequests
+	case "messages-404.json":
+		w.Status = http.StatusNotFound
 	}
 	return w
 }

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -93,7 +94,7 @@ func skipContainer(b []byte, i, depth int) (int, *BadJSON) {
 	for {
 		var err *BadJSON
 		if shut == '}' {
-			if i, err = skipKey(b, i); err != nil {
+			if _, i, err = skipKey(b, i); err != nil {
 				return i, err
 			}
 		}
@@ -112,19 +113,19 @@ func skipContainer(b []byte, i, depth int) (int, *BadJSON) {
 	}
 }
 
-// skipKey returns the index of the value of the member that starts at i.
-func skipKey(b []byte, i int) (int, *BadJSON) {
+// skipKey returns the index after the name of the member that starts at i, and
+// the index of its value.
+func skipKey(b []byte, i int) (end, value int, err *BadJSON) {
 	if i >= len(b) || b[i] != '"' {
-		return i, fail(b, i, "a member name expected")
+		return i, i, fail(b, i, "a member name expected")
 	}
-	i, err := skipString(b, i)
-	if err != nil {
-		return i, err
+	if end, err = skipString(b, i); err != nil {
+		return end, end, err
 	}
-	if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
-		return i, fail(b, i, "':' expected")
+	if i = skipSpace(b, end); i >= len(b) || b[i] != ':' {
+		return i, i, fail(b, i, "':' expected")
 	}
-	return skipSpace(b, i+1), nil
+	return end, skipSpace(b, i+1), nil
 }
 
 func skipWord(b []byte, i int, word string) (int, *BadJSON) {
@@ -284,7 +285,8 @@ type walk struct {
 	open  byte
 	item  int // where the current item's value starts
 	n     int // items seen
-	keyAt int // where an object's member starts
+
+	keyAt, keyEnd int // an object's member's name, with its quotes
 }
 
 // members walks an object at the given depth of nesting.
@@ -300,7 +302,7 @@ func (w *walk) next() bool {
 	}
 	if w.open == '{' {
 		w.keyAt = w.at
-		if w.at, w.err = skipKey(w.b, w.at); w.err != nil {
+		if w.keyEnd, w.at, w.err = skipKey(w.b, w.at); w.err != nil {
 			return false
 		}
 	}
@@ -364,15 +366,11 @@ func (w *walk) array() walk  { return w.elements(w.depth + 1) }
 
 // name is the current member's name. It costs nothing unless it is escaped.
 func (w *walk) name() []byte {
-	end := w.keyAt + 1
-	for w.b[end] != '"' {
-		if w.b[end] == '\\' {
-			stop, _ := skipString(w.b, w.keyAt)
-			return []byte(unquote(w.b[w.keyAt:stop]))
-		}
-		end++
+	literal := w.b[w.keyAt:w.keyEnd]
+	if bytes.IndexByte(literal, '\\') >= 0 {
+		return []byte(unquote(literal))
 	}
-	return w.b[w.keyAt+1 : end]
+	return literal[1 : len(literal)-1]
 }
 
 // objectIn walks the object that value is, which was checked before.
@@ -393,16 +391,8 @@ func validJSON(b []byte) (value []byte, err *BadJSON) {
 // becomes U+FFFD, as encoding/json has it.
 func unquote(literal []byte) string {
 	text := literal[1 : len(literal)-1]
-	for i := 0; ; i++ {
-		if i == len(text) {
-			if utf8.Valid(text) {
-				return string(text)
-			}
-			break
-		}
-		if text[i] == '\\' {
-			break
-		}
+	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
+		return string(text)
 	}
 	var s string
 	if json.Unmarshal(literal, &s) != nil {

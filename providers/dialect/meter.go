@@ -205,7 +205,8 @@ func (m *Meter) Close() []Piece {
 	return m.pieces
 }
 
-// Result returns what was read so far; it is final after Close.
+// Result returns what was read so far; it is final after Close. Before that the
+// next call to the meter overwrites Usage.Raw.
 func (m *Meter) Result() Result { return m.res }
 
 func (m *Meter) feed(p []byte) {
@@ -329,7 +330,9 @@ func (m *Meter) readBlock(block []byte) Kind {
 		return Tail
 	}
 	bad, kind := m.res.BadEvents, Tail
-	if ev := m.events.read(block); ev.hasData || len(ev.name) > 0 {
+	// An event without data is not dispatched (WHATWG HTML, section 9.2.6); an
+	// error is one all the same.
+	if ev := m.events.read(block); len(bytes.TrimSpace(ev.data)) > 0 || string(ev.name) == "error" {
 		kind = m.answer.event(&m.res, ev)
 		m.valid = m.valid || m.res.BadEvents == bad
 	}

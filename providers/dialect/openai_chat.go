@@ -23,9 +23,10 @@ type chatReader struct {
 type chunk struct {
 	id, model, tier   []byte
 	usage, groqUsage  []byte
-	err               []byte // not nil: the error member, or all of an error object
+	err               []byte // the error member, or the whole object where that is an error
+	errObject         bool   // "object" or "type" says so
+	message           bool   // it has words at the top, as no answer has
 	hasList, hasItems bool   // the list of choices (or embeddings) is there; has items
-	isErrObj          bool   // "object" or "type" is "error"
 	choices           []choice
 }
 
@@ -67,8 +68,8 @@ func (c *chatReader) parse(data []byte) bool {
 	if s.end() != nil {
 		return false
 	}
-	if c.chunk.isErrObj && c.chunk.err == nil {
-		c.chunk.err = data
+	if ch := &c.chunk; ch.err == nil && (ch.errObject || ch.message && !ch.hasList && isNull(ch.usage)) {
+		ch.err = data
 	}
 	return true
 }
@@ -85,8 +86,11 @@ func (ch *chunk) take(m *walk, op Op) {
 		ch.usage = m.val()
 	case "x_groq":
 		for g := m.object(); g.next(); {
-			if string(g.name()) == "usage" {
+			switch string(g.name()) {
+			case "usage":
 				ch.groqUsage = g.val()
+			case "error": // why Groq stopped early
+				ch.takeError(g.val())
 			}
 		}
 	case "choices":
@@ -97,11 +101,17 @@ func (ch *chunk) take(m *walk, op Op) {
 			ch.hasList, ch.hasItems = isList(m.val()), e.next()
 		}
 	case "error":
-		if v := m.val(); isError(v) {
-			ch.err = v
-		}
+		ch.takeError(m.val())
 	case "object", "type":
-		ch.isErrObj = ch.isErrObj || string(m.val()) == `"error"`
+		ch.errObject = ch.errObject || string(m.val()) == `"error"`
+	case "message", "detail":
+		ch.message = isString(m.val())
+	}
+}
+
+func (ch *chunk) takeError(value []byte) {
+	if isError(value) {
+		ch.err = value
 	}
 }
 

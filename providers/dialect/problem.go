@@ -11,7 +11,7 @@ import (
 
 // Problem is an error of llmgw's own.
 type Problem struct {
-	Status     int           // HTTP status; a spent cap has its own per dialect
+	Status     int           // HTTP status; 0 is 502, and a spent cap has its own per dialect
 	Code       string        // of SPEC section 4: "cap_exceeded", "deadline", …
 	Message    string        // for the person who reads it
 	Type       string        // replaces the dialect's error type; usually ""
@@ -23,10 +23,14 @@ type Problem struct {
 // CodeCapExceeded is the code of a call that a spend cap refused.
 const CodeCapExceeded = "cap_exceeded"
 
-// inDialect fixes status and type where a dialect's clients need another. A
+// inDialect fixes the status where there is none, and status and code where a
+// dialect's clients need others. A
 // spent cap is 402, except for OpenAI's Responses: Codex repeats a 402 but
 // stops at once on 429 insufficient_quota without Retry-After.
 func (p Problem) inDialect(d llm.Dialect) Problem {
+	if p.Status == 0 {
+		p.Status = http.StatusBadGateway
+	}
 	if p.Code == CodeCapExceeded {
 		p.Status, p.Retryable, p.RetryAfter = http.StatusPaymentRequired, false, 0
 		if d == llm.OpenAIResponses {

@@ -128,11 +128,7 @@ func nextByte(p []byte, i, known int, c byte) int {
 }
 
 // event is one server-sent event, its lines put together.
-type event struct {
-	name    []byte
-	data    []byte
-	hasData bool
-}
+type event struct{ name, data []byte }
 
 // eventReader reads the fields of blocks; data of several lines is joined in a
 // buffer that the next event overwrites.
@@ -146,7 +142,6 @@ func (r *eventReader) read(block []byte) event {
 		case "event":
 			ev.name = value
 		case "data":
-			ev.hasData = true
 			ev.data = r.join(ev.data, value, count)
 			count++
 		}
