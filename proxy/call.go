@@ -19,6 +19,7 @@ import (
 // written. One goroutine owns it; live is what others may look at.
 type call struct {
 	g   *Gateway
+	set *settings // in force when the call arrived, for all of it
 	w   http.ResponseWriter
 	r   *http.Request
 	ctx context.Context // ends when the client leaves
@@ -53,7 +54,7 @@ type call struct {
 
 func (g *Gateway) newCall(w http.ResponseWriter, r *http.Request, ep dialect.Endpoint) *call {
 	now := time.Now()
-	c := &call{g: g, w: w, r: r, ctx: r.Context(), ep: ep, rest: -1, passes: make(map[string]*breaker.Pass)}
+	c := &call{g: g, set: g.set.Load(), w: w, r: r, ctx: r.Context(), ep: ep, rest: -1, passes: make(map[string]*breaker.Pass)}
 	c.rec = store.Call{
 		ID: store.NewID(now), StartedAt: now, FirstToken: -1,
 		Project: cut(ep.Project, 128), Client: clientName(r.Header),
@@ -67,7 +68,7 @@ func (g *Gateway) newCall(w http.ResponseWriter, r *http.Request, ep dialect.End
 	if c.rec.Project == "" {
 		c.rec.Project = "default"
 	}
-	c.sent.limit = int64(g.cfg.Store.MaxBody)
+	c.sent.limit = c.set.cfg.Store.MaxBody
 	w.Header().Set("X-Llmgw-Call-Id", c.rec.ID)
 	return c
 }
@@ -130,7 +131,7 @@ func (c *call) read() *problem {
 	if c.looped() {
 		return &problem{code: codeLoop, message: "this call already went through this llmgw: a provider's base_url points back at it"}
 	}
-	body, decoded, err := readBody(c.w, c.r, int64(c.g.cfg.Server.MaxRequest))
+	body, decoded, err := readBody(c.w, c.r, c.set.cfg.Server.MaxRequest)
 	c.rec.RequestBytes = int64(len(body))
 	if err != nil {
 		return c.readProblem(err)
@@ -151,7 +152,7 @@ func (c *call) read() *problem {
 // bodies have a known shape.
 func (c *call) peek() *problem {
 	if c.ep.Provider != "" {
-		if up := c.g.router.byName[c.ep.Provider]; up != nil {
+		if up := c.set.router.byName[c.ep.Provider]; up != nil {
 			c.ep.Dialect = up.p.Dialect
 			c.ep.Op = dialect.OpFor(up.p.Dialect, c.r.Method, c.ep.Rest)
 			c.rec.Dialect, c.rec.Endpoint = c.ep.Dialect, string(c.ep.Op)
@@ -200,7 +201,7 @@ func (c *call) readProblem(err error) *problem {
 		return &problem{code: codeClientGone, message: "the client left while it sent the request"}
 	}
 	if errors.Is(err, errTooLarge) {
-		return &problem{code: codeTooLarge, message: fmt.Sprintf("the request body is larger than server.max_request (%d bytes after decompression)", int64(c.g.cfg.Server.MaxRequest))}
+		return &problem{code: codeTooLarge, message: fmt.Sprintf("the request body is larger than server.max_request (%d bytes after decompression)", c.set.cfg.Server.MaxRequest)}
 	}
 	if _, ok := errors.AsType[*errEncoding](err); ok {
 		return &problem{code: codeUnsupported, message: err.Error()}
@@ -229,10 +230,10 @@ func (c *call) finish(status store.Status) {
 	c.closeOpenAttempt(now)
 	change := store.Change{Call: &c.rec, Attempts: c.attempts, Bodies: c.bodies(status), Final: true}
 	// The outcome belongs on record even though the client may have left.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), time.Duration(c.g.cfg.Store.FinishWait))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), c.set.cfg.Store.FinishWait)
 	defer cancel()
 	if err := c.g.store.Commit(ctx, change); err != nil {
-		c.g.log.Error("the outcome of a call is not yet on record", "call", c.rec.ID, "waited", c.g.cfg.Store.FinishWait, "err", err)
+		c.g.log.Error("the outcome of a call is not yet on record", "call", c.rec.ID, "waited", c.set.cfg.Store.FinishWait, "err", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"llmgw/providers"
@@ -42,19 +43,16 @@ type Deps struct {
 	// Transport replaces the network for a provider where it returns one: tests
 	// dial pipes, serve --fault a simulator.
 	Transport func(*providers.Provider) *http.Transport
-	Redactor  *providers.Redactor // replaces credentials in recorded bodies; nil: one built from Config.Providers
 }
 
 // Gateway is the proxy's http.Handler. Make one with New; Close ends its
 // background work.
 type Gateway struct {
-	cfg       Config
+	deps      Deps
 	store     *store.Store
 	log       *slog.Logger
-	guard     guard
-	router    router
+	set       atomic.Pointer[settings]
 	health    *health
-	redactor  *providers.Redactor
 	running   running
 	pseudonym string // this process in Via, to notice a loop
 	started   time.Time
@@ -63,28 +61,41 @@ type Gateway struct {
 	closed    sync.WaitGroup
 }
 
+// settings are what a configuration makes of a gateway: replaced as a whole by
+// Reload, while a call keeps those it arrived under.
+type settings struct {
+	cfg      Config
+	guard    guard
+	router   router
+	redactor *providers.Redactor
+}
+
+func newSettings(cfg Config, deps Deps) (*settings, error) {
+	router, err := newRouter(cfg, deps.Transport)
+	if err != nil {
+		return nil, err
+	}
+	return &settings{cfg: cfg, guard: newGuard(cfg.Listen, cfg.Server), router: router, redactor: providers.NewRedactor(cfg.Providers)}, nil
+}
+
 // New wires a gateway. It starts one goroutine, which writes the live rows of
 // running calls and ends with Close.
 func New(cfg Config, deps Deps) (*Gateway, error) {
+	set, err := newSettings(cfg, deps)
+	if err != nil {
+		return nil, err
+	}
 	g := &Gateway{
-		cfg:       cfg,
+		deps:      deps,
 		store:     deps.Store,
 		log:       deps.Log,
-		guard:     newGuard(cfg.Listen, cfg.Server),
-		redactor:  deps.Redactor,
 		pseudonym: newPseudonym(),
 		started:   time.Now(),
 		buffers:   sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
 	}
+	g.set.Store(set)
 	if g.log == nil {
 		g.log = slog.Default()
-	}
-	var err error
-	if g.router, err = newRouter(cfg, deps.Transport); err != nil {
-		return nil, err
-	}
-	if g.redactor == nil {
-		g.redactor = providers.NewRedactor(cfg.Providers)
 	}
 	if g.health, err = newHealth(g.breakerLimits, deps.Store); err != nil {
 		return nil, err
@@ -98,10 +109,24 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 
 // breakerLimits are the [breaker] values in force for a provider.
 func (g *Gateway) breakerLimits(provider string) breaker.Config {
-	if g.cfg.BreakerFor != nil {
-		return g.cfg.BreakerFor(provider)
+	cfg := &g.set.Load().cfg
+	if cfg.BreakerFor != nil {
+		return cfg.BreakerFor(provider)
 	}
-	return g.cfg.Breaker
+	return cfg.Breaker
+}
+
+// Reload puts a new configuration in force for the calls that arrive from now
+// on. On an error the old one stays. Health is kept; connections are made anew.
+func (g *Gateway) Reload(cfg Config) error {
+	set, err := newSettings(cfg, g.deps)
+	if err != nil {
+		return err
+	}
+	old := g.set.Swap(set)
+	g.health.breakers.SetLimits(g.health.targetLimits)
+	old.router.close()
+	return nil
 }
 
 // Close stops the background work and drops idle upstream connections. Calls
@@ -109,7 +134,7 @@ func (g *Gateway) breakerLimits(provider string) breaker.Config {
 func (g *Gateway) Close() {
 	g.closing()
 	g.closed.Wait()
-	g.router.close()
+	g.set.Load().router.close()
 }
 
 // Drain waits up to d for calls to record their outcome after their connections
@@ -129,16 +154,16 @@ func (g *Gateway) Drain(d time.Duration) {
 }
 
 // Providers lists whom calls can go to.
-func (g *Gateway) Providers() []*providers.Provider { return g.cfg.Providers }
+func (g *Gateway) Providers() []*providers.Provider { return g.set.Load().cfg.Providers }
 
 // Routes lists the routes in force.
-func (g *Gateway) Routes() []RouteConfig { return g.cfg.Routes }
+func (g *Gateway) Routes() []RouteConfig { return g.set.Load().cfg.Routes }
 
 // ServeHTTP is the path of every call: guard, detect, read, route, run. What
 // refuses a call on the way answers in the caller's dialect and leaves a row.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ep, isCall := dialect.Detect(r.Method, r.URL.EscapedPath(), r.Header)
-	if why := g.guard.check(r); why != "" {
+	if why := g.set.Load().guard.check(r); why != "" {
 		g.newCall(w, r, ep).refuse(problem{code: codeForbiddenOrigin, message: why})
 		return
 	}
@@ -162,7 +187,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // reports whether the request is done.
 func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	if !g.guard.listed(origin) {
+	if !g.set.Load().guard.listed(origin) {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Origin", origin)

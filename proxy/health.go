@@ -44,13 +44,13 @@ type keptHealth struct {
 // newHealth begins with what the last server on this database knew.
 func newHealth(limits func(provider string) breaker.Config, st *store.Store) (*health, error) {
 	h := &health{
-		breakers:  breaker.New(func(key string) breaker.Config { return limits(providerOf(key)) }),
 		cooldowns: breaker.NewCooldowns(),
 		budget:    new(retryBudget),
 		failing:   make(map[string]int),
 		limits:    limits,
 		store:     st,
 	}
+	h.breakers = breaker.New(h.targetLimits)
 	rd, err := store.OpenReader(st.Path())
 	if err != nil {
 		return nil, fmt.Errorf("reading the targets' health: %w", err)
@@ -62,6 +62,9 @@ func newHealth(limits func(provider string) breaker.Config, st *store.Store) (*h
 	}
 	return h, h.restore(text, time.Now())
 }
+
+// targetLimits are the [breaker] values in force for a target.
+func (h *health) targetLimits(key string) breaker.Config { return h.limits(providerOf(key)) }
 
 // restore puts back a save.
 func (h *health) restore(text []byte, now time.Time) error {

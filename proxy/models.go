@@ -13,7 +13,7 @@ import (
 // headers speak. Without an exact route there is nothing of llmgw's own to
 // list: the call goes to the dialect's provider like any other.
 func (g *Gateway) serveModels(c *call) bool {
-	models := g.router.listed()
+	models := c.set.router.listed()
 	if len(models) == 0 || c.ep.Provider != "" || c.r.Method == http.MethodDelete {
 		return false
 	}

@@ -59,7 +59,7 @@ type recordReadiness struct {
 // canServe tells whether every route has a target that may be called now.
 // "Up" is not "healthy": a gateway whose targets all cool down serves nobody.
 func (g *Gateway) canServe(now time.Time) bool {
-	for _, rt := range g.cfg.Routes {
+	for _, rt := range g.Routes() {
 		if !slices.ContainsFunc(rt.Targets, func(t string) bool { return g.health.open(t, now) }) {
 			return false
 		}
@@ -69,7 +69,7 @@ func (g *Gateway) canServe(now time.Time) bool {
 
 func (g *Gateway) serveReady(w http.ResponseWriter) {
 	h := g.store.Health()
-	body := readiness{Running: g.running.len(), Targets: g.health.report(targetsOf(g.cfg.Routes), time.Now())}
+	body := readiness{Running: g.running.len(), Targets: g.health.report(targetsOf(g.Routes()), time.Now())}
 	body.Record = recordReadiness{OK: h.Err == nil, Queued: h.Pending, OldestMS: h.OldestWait.Milliseconds(), LostBodies: h.LostBodies}
 	if h.Err != nil {
 		body.Record.Error = h.Err.Error()

@@ -207,7 +207,7 @@ func (c *call) route() *problem {
 			continue
 		}
 		for _, cred := range creds {
-			c.plan.targets = append(c.plan.targets, &candidate{target: t, cred: cred, limits: c.g.router.limits(c.plan.route, t.up.p.Name)})
+			c.plan.targets = append(c.plan.targets, &candidate{target: t, cred: cred, limits: c.set.router.limits(c.plan.route, t.up.p.Name)})
 		}
 	}
 	if len(c.plan.targets) > 0 {
@@ -223,9 +223,9 @@ func (c *call) route() *problem {
 // targets finds whom the call may be sent to.
 func (c *call) targets() ([]target, *problem) {
 	if name := c.ep.Provider; name != "" {
-		up := c.g.router.byName[name]
+		up := c.set.router.byName[name]
 		if up == nil {
-			return nil, &problem{code: codeModelNotFound, message: fmt.Sprintf("no provider is named %s; known are %s", quoteShort(name), strings.Join(c.g.router.names(), ", "))}
+			return nil, &problem{code: codeModelNotFound, message: fmt.Sprintf("no provider is named %s; known are %s", quoteShort(name), strings.Join(c.set.router.names(), ", "))}
 		}
 		c.plan.reason = "named by the path"
 		return []target{{up, ""}}, nil
@@ -236,7 +236,7 @@ func (c *call) targets() ([]target, *problem) {
 	if chain, p := c.broughtChain(); chain != nil || p != nil {
 		return chain, p
 	}
-	rt, targets, reason := c.g.router.resolve(c.facts.Model, c.ep.Dialect)
+	rt, targets, reason := c.set.router.resolve(c.facts.Model, c.ep.Dialect)
 	if targets == nil {
 		return nil, c.unknownModel()
 	}
@@ -255,9 +255,9 @@ func (c *call) homeTarget() ([]target, *problem) {
 	if c.bodyIsCall() {
 		return nil, &problem{code: codeBadJSON, message: `the request has no "model"`}
 	}
-	up := c.g.router.home(c.ep.Dialect)
+	up := c.set.router.home(c.ep.Dialect)
 	if up == nil {
-		return nil, &problem{code: codeModelNotFound, message: fmt.Sprintf("several providers speak %s and the call names no model; use /provider/<name>/… with one of %s", c.ep.Dialect, strings.Join(c.g.router.names(), ", "))}
+		return nil, &problem{code: codeModelNotFound, message: fmt.Sprintf("several providers speak %s and the call names no model; use /provider/<name>/… with one of %s", c.ep.Dialect, strings.Join(c.set.router.names(), ", "))}
 	}
 	c.plan.reason = "no model: the provider of " + string(c.ep.Dialect)
 	return []target{{up, ""}}, nil
@@ -268,10 +268,10 @@ func (c *call) homeTarget() ([]target, *problem) {
 // when OpenRouter itself is the target). All entries must resolve.
 func (c *call) broughtChain() ([]target, *problem) {
 	chain, source := c.callerFallbacks()
-	if len(chain) == 0 || !c.g.cfg.Server.RequestFallbacks {
+	if len(chain) == 0 || !c.set.cfg.Server.RequestFallbacks {
 		return nil, nil
 	}
-	_, first, reason := c.g.router.resolve(c.facts.Model, c.ep.Dialect)
+	_, first, reason := c.set.router.resolve(c.facts.Model, c.ep.Dialect)
 	if first == nil {
 		return nil, c.unknownModel()
 	}
@@ -280,7 +280,7 @@ func (c *call) broughtChain() ([]target, *problem) {
 	}
 	targets := first[:1]
 	for _, name := range chain {
-		_, more, _ := c.g.router.resolve(name, c.ep.Dialect)
+		_, more, _ := c.set.router.resolve(name, c.ep.Dialect)
 		if more == nil {
 			return nil, &problem{code: codeModelNotFound, message: fmt.Sprintf("the fallback %s resolves to no provider", quoteShort(name))}
 		}
@@ -320,7 +320,7 @@ func (c *call) callerFallbacks() (chain []string, source string) {
 // unknownModel says what would have worked.
 func (c *call) unknownModel() *problem {
 	var choices []string
-	for _, name := range c.g.router.names() {
+	for _, name := range c.set.router.names() {
 		choices = append(choices, name+"/"+c.facts.Model)
 	}
 	return &problem{code: codeModelNotFound, message: fmt.Sprintf("no route or provider is known for the model %s; name the provider: %s", quoteShort(c.facts.Model), cut(strings.Join(choices, ", "), 400))}

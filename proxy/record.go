@@ -64,7 +64,7 @@ func (c *call) usageKnown(a *store.Attempt, res dialect.Result) {
 // bodies are the bytes to keep of this call, as [store] bodies asks, with
 // every known credential replaced.
 func (c *call) bodies(status store.Status) []store.Body {
-	switch c.g.cfg.Store.Bodies {
+	switch c.set.cfg.Store.Bodies {
 	case store.BodiesNone:
 		return nil
 	case store.BodiesErrors:
@@ -77,14 +77,14 @@ func (c *call) bodies(status store.Status) []store.Body {
 		if size == 0 && len(h) == 0 {
 			return
 		}
-		limit := c.g.cfg.Store.MaxBody
+		limit := c.set.cfg.Store.MaxBody
 		if int64(len(data)) > limit {
 			data = data[:limit]
 		}
 		kept := int64(len(data))
-		data, n := c.g.redactor.Redact(data, c.brought)
+		data, n := c.set.redactor.Redact(data, c.brought)
 		c.rec.Redactions += n
-		headers, n := c.g.redactor.Redact([]byte(headerBlock(h)), c.brought)
+		headers, n := c.set.redactor.Redact([]byte(headerBlock(h)), c.brought)
 		c.rec.Redactions += n
 		bodies = append(bodies, store.Body{
 			CallID: c.rec.ID, Part: part, Data: data, Size: size, Truncated: kept < size,
@@ -105,7 +105,7 @@ func (c *call) bodies(status store.Status) []store.Body {
 
 // clean replaces credentials in a provider's words: some echo the key.
 func (c *call) clean(text string) string {
-	b, _ := c.g.redactor.Redact([]byte(text), c.brought)
+	b, _ := c.set.redactor.Redact([]byte(text), c.brought)
 	return string(b)
 }
 

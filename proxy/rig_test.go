@@ -31,6 +31,8 @@ type rig struct {
 	sims  map[string]*sim.Sim
 	http  *http.Client
 	cfg   Config
+	lines map[string]*pipeListener // to each provider
+	front func()                   // stops the server before the gateway
 	stop  []func()
 
 	failing atomic.Bool // while true, no commit to the database succeeds
@@ -43,15 +45,15 @@ type upstreamSpec struct {
 	name    string
 	dialect llm.Dialect
 	keys    []string
-	handler http.Handler // instead of a simulator
+	handler http.Handler                    // instead of a simulator
+	wrap    func(http.Handler) http.Handler // around it
 }
 
 // newRig starts a gateway before the given providers. change may adjust the
 // configuration first.
 func newRig(t *testing.T, specs []upstreamSpec, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, sims: make(map[string]*sim.Sim), db: filepath.Join(t.TempDir(), "llmgw.db")}
-	net := make(map[string]*pipeListener)
+	r := &rig{t: t, sims: make(map[string]*sim.Sim), db: filepath.Join(t.TempDir(), "llmgw.db"), lines: make(map[string]*pipeListener)}
 	cfg := Config{
 		Listen: "127.0.0.1:4747", Server: DefaultServerConfig(), Failover: DefaultFailoverConfig(),
 		Breaker: breaker.DefaultConfig(), Store: store.DefaultConfig(),
@@ -62,15 +64,25 @@ func newRig(t *testing.T, specs []upstreamSpec, change func(*Config)) *rig {
 			r.sims[s.name] = sim.New(sim.Options{Name: s.name, Dialect: s.dialect, Seed: 1})
 			h = r.sims[s.name]
 		}
+		if s.wrap != nil {
+			h = s.wrap(h)
+		}
 		l := newPipeListener()
-		net[s.name] = l
-		r.serve(l, h)
+		r.lines[s.name] = l
+		r.stop = append(r.stop, r.serve(l, h))
 		cfg.Providers = append(cfg.Providers, r.provider(s))
 	}
 	if change != nil {
 		change(&cfg)
 	}
 	r.cfg = cfg
+	r.start()
+	return r
+}
+
+// start opens the record and serves the gateway.
+func (r *rig) start() {
+	r.t.Helper()
 	st, err := store.Open(r.db, store.Options{BeforeCommit: func() error {
 		if r.failing.Load() {
 			return errDiskFull
@@ -78,23 +90,45 @@ func newRig(t *testing.T, specs []upstreamSpec, change func(*Config)) *rig {
 		return nil
 	}})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	r.store = st
-	gw, err := New(cfg, Deps{Store: st, Transport: func(p *providers.Provider) *http.Transport {
+	r.gw, err = New(r.cfg, Deps{Store: st, Transport: func(p *providers.Provider) *http.Transport {
 		tr := newTransport()
 		tr.Proxy = nil
-		tr.DialContext = net[p.Name].dial
+		tr.DialContext = r.lines[p.Name].dial
 		return tr
 	}})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	r.gw = gw
 	front := newPipeListener()
-	r.serve(front, gw)
+	r.front = r.serve(front, r.gw)
 	r.http = &http.Client{Transport: &http.Transport{DialContext: front.dial, DisableCompression: true}}
-	return r
+}
+
+// shut ends what start began.
+func (r *rig) shut() {
+	r.t.Helper()
+	r.http.CloseIdleConnections()
+	r.front()
+	r.gw.Drain(10 * time.Second)
+	if n := r.gw.running.len(); n > 0 {
+		r.t.Errorf("%d calls run on after every connection was cut", n)
+	}
+	r.gw.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.store.Close(ctx); err != nil {
+		r.t.Errorf("closing the store: %v", err)
+	}
+}
+
+// restart is a new process on the same database.
+func (r *rig) restart() {
+	r.t.Helper()
+	r.shut()
+	r.start()
 }
 
 func (r *rig) provider(s upstreamSpec) *providers.Provider {
@@ -118,25 +152,20 @@ func (r *rig) provider(s upstreamSpec) *providers.Provider {
 	return p
 }
 
-func (r *rig) serve(l net.Listener, h http.Handler) {
+// serve runs a server until the function it returns is called.
+func (r *rig) serve(l net.Listener, h http.Handler) (stop func()) {
 	srv := &http.Server{Handler: h}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = srv.Serve(l) }()
-	r.stop = append(r.stop, func() { srv.Close(); <-done })
+	return func() { srv.Close(); <-done }
 }
 
 // close ends everything the rig started; in a bubble, what is left after it is
 // a leak and fails the test.
 func (r *rig) close() {
-	r.http.CloseIdleConnections()
-	for i := len(r.stop) - 1; i >= 0; i-- {
-		r.stop[i]()
-	}
-	r.gw.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := r.store.Close(ctx); err != nil {
-		r.t.Errorf("closing the store: %v", err)
+	r.shut()
+	for _, stop := range r.stop {
+		stop()
 	}
 }
 
@@ -226,6 +255,15 @@ type pipeListener struct {
 	conns chan net.Conn
 	done  chan struct{}
 	once  sync.Once
+
+	dials atomic.Int64
+	trip  atomic.Pointer[tripwire]
+}
+
+// tripwire is what is wrong with a network.
+type tripwire struct {
+	refuse error                   // what every dial fails with
+	wrap   func(net.Conn) net.Conn // around the client's end of a connection
 }
 
 func newPipeListener() *pipeListener {
@@ -246,7 +284,15 @@ func (l *pipeListener) Close() error { l.once.Do(func() { close(l.done) }); retu
 func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	l.dials.Add(1)
+	trip := l.trip.Load()
+	if trip != nil && trip.refuse != nil {
+		return nil, trip.refuse
+	}
 	ours, theirs := net.Pipe()
+	if trip != nil && trip.wrap != nil {
+		ours = trip.wrap(ours)
+	}
 	select {
 	case l.conns <- theirs:
 		return ours, nil

@@ -307,7 +307,7 @@ func (c *call) largerWindow(t *candidate) step {
 
 // routesAroundRefusals tells whether the route lists "refused" in on.
 func (c *call) routesAroundRefusals() bool {
-	rt, _ := c.g.router.routeFor(c.facts.Model)
+	rt, _ := c.set.router.routeFor(c.facts.Model)
 	return rt != nil && slices.Contains(rt.On, string(llm.Refused))
 }
 

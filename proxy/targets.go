@@ -91,7 +91,7 @@ func (g *Gateway) Command(verb string, args []string) (string, error) {
 	if verb != "targets" {
 		return "", fmt.Errorf("this llmgw does not know the command %q; is it older than the one that asks?", verb)
 	}
-	return g.health.command(targetsOf(g.cfg.Routes), args, time.Now())
+	return g.health.command(targetsOf(g.Routes()), args, time.Now())
 }
 
 // targetsOf are the targets that routes name, each once.
