@@ -1,0 +1,106 @@
+// Package cmd is the command line: it turns arguments and llmgw.toml into
+// wired objects, and what they say into output and exit codes.
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// globals is what every command shares.
+type globals struct {
+	config string // --config: the configuration file
+	db     string // --db: the database file
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// Main runs the command line of this process and returns its exit code: 0 done,
+// 1 failed, 2 a usage or configuration error, 3 a check did not hold.
+func Main() int {
+	// The first signal asks to end in good order, the second ends.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	g := &globals{stdout: os.Stdout, stderr: os.Stderr}
+	err := g.run(ctx, os.Args[1:])
+	if err != nil {
+		printError(g.stderr, err)
+	}
+	return exitCode(err)
+}
+
+// run executes one command line. What goes wrong before a command begins is a
+// mistake in it.
+func (g *globals) run(ctx context.Context, args []string) error {
+	root := newRootCommand(g)
+	began := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	root.SetArgs(args)
+	root.SetOut(g.stdout)
+	root.SetErr(g.stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !began {
+		return &usageError{err, "`llmgw help` lists the commands, `llmgw help COMMAND` its flags"}
+	}
+	return err
+}
+
+func newRootCommand(g *globals) *cobra.Command {
+	root := newGroup("llmgw", "A gateway between your LLM clients and the services that answer them",
+		newServeCommand(g),
+		newRunCommand(g),
+		newEnvCommand(g),
+		newLogsCommand(g),
+		newShowCommand(g),
+		newTargetsCommand(g),
+		newConfigCommand(g),
+		newDBCommand(g),
+		newVersionCommand(g),
+	)
+	root.Version = version()
+	root.SetVersionTemplate("llmgw {{.Version}}\n")
+	root.SilenceErrors = true // Main prints them
+	root.SilenceUsage = true
+	flags := root.PersistentFlags()
+	flags.StringVar(&g.config, "config", "", "configuration `FILE` (default $LLMGW_CONFIG, else llmgw/llmgw.toml in your configuration folder)")
+	flags.StringVar(&g.db, "db", "", "database `FILE` (default that of the running instance, else the configured one)")
+	return root
+}
+
+// newGroup is a command that only holds others. Without a word it explains
+// them; a word it does not know is an error, which cobra alone would answer
+// with the help text and success.
+func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs}
+	group.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		help := fmt.Sprintf("`%s --help` lists them", c.CommandPath())
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			help = fmt.Sprintf("did you mean `%s %s`?", c.CommandPath(), near[0])
+		}
+		return usagef(help, "%s has no command %q", c.CommandPath(), args[0])
+	}
+	group.SuggestionsMinimumDistance = 2
+	group.AddCommand(commands...)
+	return group
+}
+
+// load reads the configuration in force. It does not look whether secrets can
+// be resolved: that is [file.checkSecrets].
+func (g *globals) load() (*file, error) {
+	path, err := findConfig(g.config)
+	if err != nil {
+		return nil, err
+	}
+	return loadFile(path)
+}

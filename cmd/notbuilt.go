@@ -1,0 +1,49 @@
+package cmd
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// notBuilt lists the options whose feature does not exist yet. Their values
+// are checked, but only those listed are accepted: a setting that has no effect
+// must not look as if it had. Building a feature deletes its rows.
+var notBuilt = []struct {
+	option  string   // as in setting.option
+	accepts []string // as the file writes them; none: not even the table
+	feature string
+}{
+	{"cap", nil, "caps"},
+	{"cache.enabled", []string{"false"}, "the cache"},
+	{"prices.unknown", []string{`"flag"`}, "blocking unpriced models"},
+	{"prices.model.*", nil, "price overrides"},
+	{"route.strategy", []string{`"ordered"`}, "choosing targets by weight, speed or price"},
+	{"route.sticky", []string{`"none"`}, "sticky conversations"},
+	{"route.on", []string{"[]"}, "failing over on a refusal"},
+	{"failover.hedge_after", []string{`"0s"`}, "hedging"},
+	{"failover.commit", []string{`"first_content"`}, "holding a stream back until it is complete"},
+	{"failover.liveness", []string{`"native"`}, "streaming upstream for liveness"},
+	{"failover.on_unsupported", []string{`"skip"`}, "dropping what a target cannot express"},
+	{"failover.on_client_gone", []string{`"cancel"`}, "draining the upstream after the client left"},
+	{"provider.kind", []string{`"openai"`, `"anthropic"`}, "other kinds of providers"},
+	{"server.require_key", []string{"false"}, "llmgw's own keys"},
+}
+
+// refuseNotBuilt names the settings whose feature does not exist yet.
+func refuseNotBuilt(settings []setting) []problem {
+	var problems []problem
+	for _, row := range notBuilt {
+		for _, s := range settings {
+			if s.option != row.option || slices.Contains(row.accepts, s.value) {
+				continue
+			}
+			text := row.feature + ": not built yet"
+			if len(row.accepts) > 0 {
+				text += "; only " + strings.Join(row.accepts, " or ") + " is accepted"
+			}
+			problems = append(problems, problem{s.path, fmt.Sprint(text)})
+		}
+	}
+	return problems
+}
