@@ -31,7 +31,7 @@ func writeVisible(b *strings.Builder, r rune, raw string) {
 	switch {
 	case r == utf8.RuneError && len(raw) == 1:
 		fmt.Fprintf(b, `\x%02x`, raw[0])
-	case !unsafeRune(r):
+	case r == utf8.RuneError || !unsafeRune(r):
 		b.WriteString(raw)
 	case r == '\n':
 		b.WriteString(`\n`)

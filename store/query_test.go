@@ -167,7 +167,7 @@ func TestLiveAndState(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.SetLive([]Live{want})
-	if seq, err = r.Wait(t.Context(), seq); err != nil {
+	if _, err = r.Wait(t.Context(), seq); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := r.Live(t.Context()); err != nil || len(got) != 1 || got[0] != want {

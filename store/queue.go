@@ -27,8 +27,7 @@ type pending struct {
 // body is a body on its way to the file.
 type body struct {
 	Body
-	packed bool
-	after  uint64 // changes that must be committed before it
+	after uint64 // changes that must be committed before it
 }
 
 // inbox is what waits for the writer. Changes wait without limit, since a row

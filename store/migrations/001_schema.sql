@@ -192,8 +192,8 @@ SELECT
   strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%06dZ', started_at % 1000000) AS started_at,
   (finished_at - started_at) / 1000 AS duration_ms,
   first_token_us / 1000 AS first_token_ms,
-  project, client, nullif(session, '') AS session, nullif(key, '') AS key,
-  dialect, endpoint, stream, model_requested,
+  project, nullif(client, '') AS client, nullif(session, '') AS session, nullif(key, '') AS key,
+  dialect, endpoint, stream, nullif(model_requested, '') AS model_requested,
   nullif(route, '') AS route, nullif(route_reason, '') AS route_reason,
   status, nullif(http_status, 0) AS http_status,
   nullif(error, '') AS error, nullif(error_text, '') AS error_text,
@@ -204,7 +204,7 @@ SELECT
   nullif(cache, '') AS cache, nullif(cached_from, '') AS cached_from,
   dropped, edits, tags,
   input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
-  CASE WHEN cost < 0 THEN '-' ELSE '' END
+  CASE WHEN cost IS NULL THEN NULL WHEN cost < 0 THEN '-' ELSE '' END
     || rtrim(rtrim(printf('%d.%012d', abs(cost) / 1000000000000, abs(cost) % 1000000000000), '0'), '.') AS cost_usd,
   nullif(cost_source, '') AS cost_source,
   started_at AS started_us,
@@ -230,7 +230,7 @@ SELECT
   nullif(a.model_reported, '') AS model_reported,
   nullif(a.finish_reason, '') AS finish_reason,
   a.input_tokens, a.cached_input_tokens, a.cache_write_tokens, a.output_tokens, a.reasoning_tokens,
-  CASE WHEN a.cost < 0 THEN '-' ELSE '' END
+  CASE WHEN a.cost IS NULL THEN NULL WHEN a.cost < 0 THEN '-' ELSE '' END
     || rtrim(rtrim(printf('%d.%012d', abs(a.cost) / 1000000000000, abs(a.cost) % 1000000000000), '0'), '.') AS cost_usd,
   nullif(a.cost_source, '') AS cost_source,
   a.started_at AS started_us,
