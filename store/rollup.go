@@ -74,6 +74,11 @@ type share struct {
 // the sum of shares over all rows, so a change that is replayed, corrected or
 // repriced moves them by the difference and never counts twice.
 func shares(c *Call, attempts []*Attempt) []share {
+	return sharesWithin(c, attempts, func(time.Time) bool { return true })
+}
+
+// sharesWithin is shares of what happened at instants that within accepts.
+func sharesWithin(c *Call, attempts []*Attempt, within func(time.Time) bool) []share {
 	if c == nil || c.Running() {
 		return nil
 	}
@@ -84,7 +89,13 @@ func shares(c *Call, attempts []*Attempt) []share {
 			continue
 		}
 		unpriced = unpriced || !a.Cost.Known
+		if !within(a.StartedAt) {
+			continue
+		}
 		attemptShare(at(&out, keyOf(c, a.StartedAt, a.Provider, a.Model)), a)
+	}
+	if !within(c.StartedAt) {
+		return out
 	}
 	s := at(&out, keyOf(c, c.StartedAt, c.Provider, c.Model))
 	s.n[sumCalls]++

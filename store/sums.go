@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"llmgw/providers/price"
+)
+
+// SumQuery asks what was done and spent.
+type SumQuery struct {
+	Since, Until time.Time // exact; Until is exclusive; zero: no bound
+	// By are the dimensions of a row: bucket (quarters of an hour), project,
+	// provider, model, route, client, key, session, tag.K. None: one row.
+	By     []string
+	Filter Filter
+	Now    time.Time // what since:2h counts from; zero: time.Now
+}
+
+// Sum is what was done and spent under one combination of dimensions. Calls
+// count at the provider and model that served them (failed ones: tried last)
+// at their arrival; attempts, tokens and money where and when each attempt was
+// made. So sums over all rows are right whatever the dimensions.
+type Sum struct {
+	By []string // the values of SumQuery.By, in its order; bucket as RFC 3339 in UTC
+
+	Calls, FailedCalls       int64
+	Attempts, FailedAttempts int64 // sent ones
+
+	InputTokens, CachedInputTokens, CacheWriteTokens, OutputTokens, ReasoningTokens int64
+
+	Cost      price.Money // charged, estimates included; unpriced calls are not in it
+	Estimated price.Money // part of Cost
+	Plan      price.Money // what calls on a subscription would have cost
+	Saved     price.Money // what cache hits would have cost
+
+	UnpricedCalls, CacheHits int64
+
+	Latency Latency // of the attempts that were answered
+}
+
+// maxCallAge is how long after a call's arrival an attempt of it can start and
+// still be found when a span that is no whole number of quarters is added up.
+const maxCallAge = 2 * time.Hour
+
+// Sums adds up calls and attempts. Whole quarters of an hour come from the
+// rollups, whatever the record's size; a filter, session or tag, and what a
+// span has beside whole quarters, are added up from the rows. (Where those
+// rows are past retention, the whole quarter counts.)
+func (r *Reader) Sums(ctx context.Context, q SumQuery) ([]Sum, error) {
+	if q.Now.IsZero() {
+		q.Now = time.Now()
+	}
+	f, err := newFold(q.By)
+	if err != nil {
+		return nil, err
+	}
+	if !q.Filter.Empty() || f.needsRows {
+		err = r.addRows(ctx, f, q, q.Since, q.Until)
+	} else {
+		err = r.addRollups(ctx, f, q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.list(), nil
+}
+
+// addRollups adds whole quarters from the rollups and the ends from the rows.
+func (r *Reader) addRollups(ctx context.Context, f *fold, q SumQuery) error {
+	var pruned int64
+	err := r.one(ctx, func(row *fields) error {
+		pruned = row.int()
+		return nil
+	}, "SELECT value FROM meta WHERE name = 'pruned_before'")
+	if err != nil {
+		return err
+	}
+	since, until := q.Since, q.Until
+	if micros(since) <= pruned {
+		since = since.Truncate(bucketWidth)
+	}
+	first, last := since.Add(bucketWidth-1).Truncate(bucketWidth), until.Truncate(bucketWidth)
+	if !until.IsZero() && !first.Before(last) {
+		return r.addRows(ctx, f, q, since, until)
+	}
+	where, args := []string{"1"}, []any{}
+	if !since.IsZero() {
+		where, args = append(where, "bucket >= ?"), append(args, micros(first))
+	}
+	if !until.IsZero() {
+		where, args = append(where, "bucket < ?"), append(args, micros(last))
+	}
+	err = r.each(ctx, func(row *fields) error {
+		key, s, err := readRollup(row)
+		if err == nil {
+			f.add(nil, key, &s)
+		}
+		return err
+	}, selectRollups+" WHERE "+strings.Join(where, " AND "), args...)
+	if err == nil && first.After(since) {
+		err = r.addRows(ctx, f, q, since, first)
+	}
+	if err == nil && until.After(last) {
+		err = r.addRows(ctx, f, q, last, until)
+	}
+	return err
+}
+
+// addRows adds what happened from since until until, from the rows.
+func (r *Reader) addRows(ctx context.Context, f *fold, q SumQuery, since, until time.Time) error {
+	rows := Query{Filter: q.Filter, Until: until, Limit: -1, Ascending: true, Now: q.Now}
+	if !since.IsZero() {
+		rows.Since = since.Add(-maxCallAge)
+	}
+	within := func(t time.Time) bool {
+		return (since.IsZero() || !t.Before(since)) && (until.IsZero() || t.Before(until))
+	}
+	return r.EachCall(ctx, rows, func(c CallRow) error {
+		attempts := make([]*Attempt, len(c.Attempts))
+		for i := range c.Attempts {
+			attempts[i] = &c.Attempts[i]
+		}
+		list := sharesWithin(&c.Call, attempts, within)
+		for i := range list {
+			f.add(&c.Call, list[i].key, &list[i].sum)
+		}
+		return nil
+	})
+}
+
+// fold adds up sums under the dimensions of a query.
+type fold struct {
+	values    []func(c *Call, k *rollupKey) string
+	needsRows bool // a dimension is not in the rollups
+	rows      map[string]*Sum
+}
+
+func newFold(by []string) (*fold, error) {
+	f := &fold{rows: map[string]*Sum{}}
+	for _, name := range by {
+		value, needsRow := dimension(name)
+		if value == nil {
+			return nil, fmt.Errorf("adding up by %q: there is no such dimension", name)
+		}
+		f.values, f.needsRows = append(f.values, value), f.needsRows || needsRow
+	}
+	return f, nil
+}
+
+// dimension returns how to find the value of a dimension, and whether that
+// takes the call itself; nil when there is no such dimension.
+func dimension(name string) (value func(c *Call, k *rollupKey) string, needsRow bool) {
+	switch name {
+	case "bucket":
+		return func(_ *Call, k *rollupKey) string { return time.UnixMicro(k.bucket).UTC().Format(time.RFC3339) }, false
+	case "project":
+		return func(_ *Call, k *rollupKey) string { return k.project }, false
+	case "provider":
+		return func(_ *Call, k *rollupKey) string { return k.provider }, false
+	case "model":
+		return func(_ *Call, k *rollupKey) string { return k.model }, false
+	case "route":
+		return func(_ *Call, k *rollupKey) string { return k.route }, false
+	case "client":
+		return func(_ *Call, k *rollupKey) string { return k.client }, false
+	case "key":
+		return func(_ *Call, k *rollupKey) string { return k.key }, false
+	case "session":
+		return func(c *Call, _ *rollupKey) string { return c.Session }, true
+	}
+	if tag, ok := strings.CutPrefix(name, "tag."); ok && tag != "" {
+		return func(c *Call, _ *rollupKey) string { return c.Tags[tag] }, true
+	}
+	return nil, false
+}
+
+// add adds s, of call c where that is needed, to the row it belongs to.
+func (f *fold) add(c *Call, key rollupKey, s *sums) {
+	by := make([]string, len(f.values))
+	for i, value := range f.values {
+		by[i] = value(c, &key)
+	}
+	name := strings.Join(by, "\x00")
+	row := f.rows[name]
+	if row == nil {
+		row = &Sum{By: by}
+		f.rows[name] = row
+	}
+	row.add(s)
+}
+
+func (row *Sum) add(s *sums) {
+	for i, into := range [sumCount]*int64{
+		sumCalls: &row.Calls, sumFailedCalls: &row.FailedCalls, sumAttempts: &row.Attempts, sumFailedAttempts: &row.FailedAttempts,
+		sumInput: &row.InputTokens, sumCachedInput: &row.CachedInputTokens, sumCacheWrite: &row.CacheWriteTokens,
+		sumOutput: &row.OutputTokens, sumReasoning: &row.ReasoningTokens,
+		sumReported: (*int64)(&row.Cost), sumEstimated: (*int64)(&row.Estimated), sumPlan: (*int64)(&row.Plan), sumSaved: (*int64)(&row.Saved),
+		sumUnpriced: &row.UnpricedCalls, sumHits: &row.CacheHits,
+	} {
+		*into += s.n[i]
+	}
+	row.Cost += price.Money(s.n[sumEstimated])
+	for i, n := range s.latency {
+		row.Latency[i] += n
+	}
+}
+
+// list returns the rows that are not all zero, in the order of their values.
+func (f *fold) list() []Sum {
+	var out []Sum
+	for _, row := range f.rows {
+		if row.Calls != 0 || row.Attempts != 0 {
+			out = append(out, *row)
+		}
+	}
+	slices.SortFunc(out, func(a, b Sum) int { return slices.Compare(a.By, b.By) })
+	return out
+}
