@@ -24,9 +24,9 @@ type Problem struct {
 const CodeCapExceeded = "cap_exceeded"
 
 // inDialect fixes the status where there is none, and status and code where a
-// dialect's clients need others. A
-// spent cap is 402, except for OpenAI's Responses: Codex repeats a 402 but
-// stops at once on 429 insufficient_quota without Retry-After.
+// dialect's clients need others. A spent cap is 402, except for OpenAI's
+// Responses: Codex repeats a 402 but stops at once on 429 insufficient_quota
+// without Retry-After.
 func (p Problem) inDialect(d llm.Dialect) Problem {
 	if p.Status == 0 {
 		p.Status = http.StatusBadGateway

@@ -60,3 +60,16 @@ func TestModelsList(t *testing.T) {
 		t.Errorf("no models: %s", got)
 	}
 }
+
+func TestOneModel(t *testing.T) {
+	m := ModelInfo{"gpt-4o", "openai", time.Unix(1715367049, 0)}
+	for d, want := range map[llm.Dialect]string{
+		llm.OpenAIChat: `{"id":"gpt-4o","object":"model","created":1715367049,"owned_by":"openai"}`,
+		llm.Anthropic:  `{"type":"model","id":"gpt-4o","display_name":"gpt-4o","created_at":"2024-05-10T18:50:49Z"}`,
+		llm.Gemini:     `{"name":"models/gpt-4o","displayName":"gpt-4o"}`,
+	} {
+		if got := string(OneModel(d, m)); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", d, got, want)
+		}
+	}
+}
