@@ -223,6 +223,8 @@ func (c *call) judge(a *attempt) step {
 		return stepGone
 	}
 	a.c.fault = fault
+	// "Come back in 0 s" with a refusal says nothing about when.
+	a.verdict.Told = a.verdict.Told && a.verdict.RetryAfter > 0
 	c.keepAnswer(a)
 	if fault == llm.Timeout || fault == llm.Reset {
 		a.c.up.retire()
@@ -270,10 +272,12 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 		if !a.verdict.Told {
 			return c.sameAgain(t, jitter())
 		}
-		return stepOnward // as after 429
+		t.done = t.tries > t.limits.Retries // as after 429
+		return stepOnward
 	case llm.RateLimited:
-		// Not done: choose waits out a short cooldown, prefers the same model
-		// elsewhere, or skips it.
+		// choose waits out a short cooldown, prefers the same model elsewhere,
+		// or leaves it.
+		t.done = t.tries > t.limits.Retries
 		return stepOnward
 	}
 	t.done = true
