@@ -112,6 +112,10 @@ func (c *call) choose() (*candidate, time.Duration) {
 		if wait := cd.Until.Sub(now); c.worthWaiting(t, wait) {
 			return t, wait
 		}
+		if t.tries > 0 {
+			t.done = true // its own row says what it asked for
+			continue
+		}
 		c.skipCandidate(t, skipWord(cd), coolingText(cd, now))
 	}
 	return nil, 0
