@@ -264,10 +264,12 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 		}
 	case llm.ContextLength:
 		return c.largerWindow(t)
-	case llm.Auth:
-		if t.cred.Client {
+	case llm.Auth, llm.Quota:
+		if fault == llm.Auth && t.cred.Client {
 			return stepCaller
 		}
+		t.done = true // another credential may do
+		return stepOnward
 	case llm.Reset:
 		return c.sameAgain(t, 0)
 	case llm.ServerError:
@@ -284,8 +286,16 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 		t.done = t.tries > t.limits.Retries
 		return stepOnward
 	}
-	t.done = true
+	c.leave(t.target)
 	return stepOnward
+}
+
+// leave takes a target out of this call, whichever credentials it has left:
+// what is wrong with it is not the credential.
+func (c *call) leave(t target) {
+	for _, o := range c.plan.targets {
+		o.done = o.done || o.target == t
+	}
 }
 
 // sameAgain tries the same candidate once more after a pause, if it has tries
@@ -295,7 +305,7 @@ func (c *call) sameAgain(t *candidate, pause time.Duration) step {
 		c.again, c.againIn = t, pause
 		return stepOnward
 	}
-	t.done = true
+	c.leave(t.target)
 	return stepOnward
 }
 
