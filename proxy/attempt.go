@@ -328,9 +328,17 @@ func (c *call) judgeHead(a *attempt) {
 	if a.content || c.bodyless(a) {
 		return
 	}
-	if res := a.meter.Result(); c.bodyIsCall() && res.Fault != "" {
+	if !c.bodyIsCall() {
+		return
+	}
+	switch res := a.meter.Result(); {
+	case res.EmptyAnswer:
+		// Whole and without content: what the model had to say.
+	case res.Fault == llm.Truncated:
+		a.verdict = providers.Verdict{Fault: llm.Reset, Text: res.FaultText}
+	case res.Fault != "":
 		a.verdict = providers.Verdict{Fault: res.Fault, Text: res.FaultText}
-	} else if c.bodyIsCall() && a.eof && !a.ended && !res.Complete {
+	case a.eof && !a.ended && !res.Complete:
 		a.verdict = providers.Verdict{Fault: llm.Reset, Text: "the stream ended before any content"}
 	}
 }

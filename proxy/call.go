@@ -158,9 +158,6 @@ func (c *call) peek() *problem {
 			c.rec.Dialect, c.rec.Endpoint = c.ep.Dialect, string(c.ep.Op)
 		}
 	}
-	if want := c.methodWanted(); want != "" {
-		return &problem{code: codeMethod, message: fmt.Sprintf("%s wants %s, not %s", c.r.URL.Path, want, quoteShort(c.r.Method)), allow: want}
-	}
 	if c.bodyIsCall() {
 		facts, err := dialect.Peek(c.ep.Dialect, c.ep.Op, c.body)
 		if err != nil {
@@ -182,18 +179,6 @@ func (c *call) bodyIsCall() bool {
 		return true
 	}
 	return false
-}
-
-// methodWanted returns the method an endpoint needs when the request has
-// another, else "".
-func (c *call) methodWanted() string {
-	switch {
-	case c.bodyIsCall() && c.r.Method != http.MethodPost:
-		return http.MethodPost
-	case c.ep.Op == dialect.OpModels && c.r.Method != http.MethodGet && c.r.Method != http.MethodHead && c.r.Method != http.MethodDelete:
-		return "GET, HEAD, DELETE"
-	}
-	return ""
 }
 
 func (c *call) readProblem(err error) *problem {
@@ -260,9 +245,6 @@ func (c *call) refuse(p problem) {
 		c.answerHeaders(nil)
 	}
 	c.finish(status)
-	if p.allow != "" {
-		c.w.Header().Set("Allow", p.allow)
-	}
 	dialect.WriteProblem(c.w, c.ep.Dialect, p.wire())
 }
 

@@ -15,7 +15,6 @@ const (
 	codeModelNotFound   = "model_not_found"
 	codeUnsupported     = "unsupported"
 	codeBadJSON         = "bad_json"
-	codeMethod          = "method_not_allowed"
 	codeNotFound        = "not_found"
 	codeUnauthorized    = "unauthorized"
 	codeForbiddenOrigin = "forbidden_origin"
@@ -31,7 +30,6 @@ type problem struct {
 	message    string
 	cooling    bool // all targets are cooling down: 503 instead of 502
 	retryAfter time.Duration
-	allow      string // 405: the methods that would do
 }
 
 func (p problem) status() int {
@@ -40,8 +38,6 @@ func (p problem) status() int {
 		return http.StatusNotFound
 	case codeUnsupported, codeBadJSON:
 		return http.StatusBadRequest
-	case codeMethod:
-		return http.StatusMethodNotAllowed
 	case codeUnauthorized:
 		return http.StatusUnauthorized
 	case codeForbiddenOrigin:

@@ -103,7 +103,11 @@ func (c *call) copyRest(a *attempt) bool {
 		}
 		if err == io.EOF {
 			a.eof = true
-			_, ok := c.forward(a, a.meter.Close())
+			pieces := a.meter.Close()
+			if res := a.meter.Result(); res.Partial && !res.Complete {
+				return true // half an event would swallow the error event after it
+			}
+			_, ok := c.forward(a, pieces)
 			return ok
 		}
 		if err != nil {
