@@ -1,0 +1,94 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// configPoll is how often the configuration file is looked at.
+const configPoll = 2 * time.Second
+
+// watchConfig reloads on SIGHUP and when the file changes, until ctx ends. The
+// file is polled: editors replace it in ways that watchers of one file miss.
+func (s *server) watchConfig(ctx context.Context) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, reloadSignals...)
+	defer signal.Stop(hup)
+	tick := time.NewTicker(configPoll)
+	defer tick.Stop()
+	seen := stamp(s.file.path)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		case <-tick.C:
+			now := stamp(s.file.path)
+			if now == seen {
+				continue
+			}
+			seen = now
+		}
+		s.reload()
+	}
+}
+
+// stamp tells two versions of a file apart; "" when it is not there.
+func stamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+}
+
+// reloadOutcome is what readers find under the state "reload".
+type reloadOutcome struct {
+	At    time.Time `json:"at"`
+	Error string    `json:"error"` // "" when the configuration is in force
+}
+
+// reload puts the file's present content in force as a whole, or says loudly
+// that it cannot and keeps what was.
+func (s *server) reload() {
+	err := s.tryReload()
+	out := reloadOutcome{At: time.Now().UTC()}
+	if err != nil {
+		out.Error = err.Error()
+		s.log.Error("the configuration was not reloaded; the old one stays in force", "file", s.file.path, "err", err)
+	} else {
+		s.log.Info("the configuration was reloaded", "file", s.file.path)
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		panic(err) // a time and a string
+	}
+	s.store.SetState("reload", text)
+}
+
+func (s *server) tryReload() error {
+	f, err := loadFile(s.file.path)
+	if err != nil {
+		return err
+	}
+	if err := f.checkSecrets(); err != nil {
+		return err
+	}
+	if f.Store.Path != s.file.Store.Path || s.flags.listen == "" && f.Listen != s.listen {
+		return errors.New("listen and store.path take effect only at a restart")
+	}
+	cfg, err := s.proxyConfig(f)
+	if err != nil {
+		return err
+	}
+	if err := s.gateway.Reload(cfg); err != nil {
+		return err
+	}
+	s.current.Store(f)
+	return nil
+}
