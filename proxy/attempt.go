@@ -332,6 +332,8 @@ func (c *call) judgeHead(a *attempt) {
 		return
 	}
 	switch res := a.meter.Result(); {
+	case res.BadEvents > 0 && (a.ended || a.eof):
+		a.verdict = providers.Verdict{Fault: llm.Malformed, Text: "the stream holds no content, and events that cannot be read"}
 	case res.EmptyAnswer:
 		// Whole and without content: what the model had to say.
 	case res.Fault == llm.Truncated:
