@@ -184,61 +184,119 @@ var faultTable = []faultRow{
 	{fault: "bad_request", order: "422", tries: 1, caller: true},
 }
 
-// eachCell runs f in a bubble for every row and every shape of call.
-func eachCell(t *testing.T, targets int, f func(t *testing.T, row faultRow, path string, stream bool, r *rig)) {
+// Every fault before the commit, streamed and not, in both dialects: before a
+// healthy second target of another model, and at the only target. The matrix
+// prints its cells with -v.
+func TestFaultMatrix(t *testing.T) {
 	for _, sh := range shapes {
 		for _, row := range faultTable {
-			if row.only != "" && (row.only == "stream") != sh.stream {
+			if row.only != "" && row.only != shapeWord(sh.stream) {
 				continue
 			}
 			t.Run(sh.name+"/"+row.order, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, chain(sh.path, targets), routed())
+					r := newRig(t, chain(sh.path, 3), func(c *Config) {
+						routed("first/one", "second/two")(c)
+						alone := DefaultRouteConfig()
+						alone.Model, alone.Targets = "alone", []string{"third/three"}
+						c.Routes = append(c.Routes, alone)
+					})
 					defer r.close()
 					r.order("first", row.order)
-					f(t, row, sh.path, sh.stream, r)
+					r.order("third", row.order)
+					row.checkFailover(t, r, sh.path, sh.stream)
+					row.checkAlone(t, r, sh.path, sh.stream)
 				})
 			})
 		}
 	}
 }
 
-// Every fault before the commit, with a healthy second target of another model:
-// who is asked how often, when the answer comes, whose it is, and what the
-// caller and the record are told of it. The matrix prints its cells with -v.
-func TestFaultMatrix(t *testing.T) {
-	eachCell(t, 2, func(t *testing.T, row faultRow, path string, stream bool, r *rig) {
-		got := r.post(path, asking(path, stream))
-		rec := r.last()
-		server, want := "second", strings.Repeat("first="+row.fault+" ", row.tries)+"second=ok"
-		if row.caller {
-			server, want = "first", strings.TrimSuffix(want, " second=ok")
+// checkFailover makes a call that the second target can serve: who is asked how
+// often, when the answer comes, whose it is, and what the caller and the record
+// are told of it.
+func (row faultRow) checkFailover(t *testing.T, r *rig, path string, stream bool) {
+	got := r.post(path, asking(path, stream))
+	rec := r.last()
+	server, want := "second", row.story("first")+" second=ok"
+	if row.caller {
+		server, want = "first", row.story("first")
+	}
+	if outcomes(rec) != want {
+		t.Errorf("outcomes %q, want %q", outcomes(rec), want)
+	}
+	if n := r.arrivals("first"); n != row.arrivals() {
+		t.Errorf("%d arrivals at the first target, want %d", n, row.arrivals())
+	}
+	if n := r.arrivals("second"); (n == 0) != row.caller || n > 1 {
+		t.Errorf("%d arrivals at the second target", n)
+	}
+	if least, most := row.pace.span(path, stream); got.took < least || got.took > most {
+		t.Errorf("took %s, want %s to %s", got.took, least, most)
+	}
+	if got.err != nil || !r.sentBy(server, got) {
+		t.Errorf("the caller got status %d, not what %s sent (err %v):\n%s", got.status, server, got.err, short(got.body))
+	}
+	if !row.caller && bytes.Contains(got.body, []byte(`"one"`)) {
+		t.Errorf("a trace of the first target's answer:\n%s", short(got.body))
+	}
+	checkNamed(t, got, rec, server)
+	row.log(t, path, stream, got, server)
+}
+
+// checkAlone makes the same call of the only target: its own answer reaches the
+// caller unchanged where it gave one, else an error in the caller's dialect
+// that tells every attempt, no later than the deadline.
+func (row faultRow) checkAlone(t *testing.T, r *rig, path string, stream bool) {
+	got := r.post(path, strings.Replace(asking(path, stream), `"m"`, `"alone"`, 1))
+	rec := r.last()
+	if outcomes(rec) != row.story("third") || r.arrivals("third") != row.arrivals() {
+		t.Errorf("alone: outcomes %q, %d arrivals", outcomes(rec), r.arrivals("third"))
+	}
+	if rec.Status != store.StatusError || rec.HTTPStatus != got.status {
+		t.Errorf("recorded %s, status %d; the client got %d", rec.Status, rec.HTTPStatus, got.status)
+	}
+	checkTrail(t, got, rec)
+	row.log(t, path, stream, got, "third")
+	switch row.alone {
+	case 0:
+		if got.err != nil || !r.sentBy("third", got) {
+			t.Errorf("the caller got status %d, not what the target sent (err %v):\n%s", got.status, got.err, short(got.body))
 		}
-		if outcomes(rec) != want {
-			t.Errorf("outcomes %q, want %q", outcomes(rec), want)
+		if code := got.header.Get("X-Llmgw-Error"); code != "" {
+			t.Errorf("x-llmgw-error %q on the provider's own answer", code)
 		}
-		tries := row.tries
-		if row.fault == "connect" {
-			tries = 0
+	case 502:
+		checkOwnError(t, got, path, "all_targets_failed", 502, "third/three")
+		if got.took > 0 {
+			t.Errorf("the error came after %s", got.took)
 		}
-		if n := r.arrivals("first"); n != tries {
-			t.Errorf("%d arrivals at the first target, want %d", n, tries)
+	case 504:
+		checkOwnError(t, got, path, "deadline", 504, "third/three")
+		if got.took != deadlineOf(stream) {
+			t.Errorf("the error came after %s, the deadline is %s", got.took, deadlineOf(stream))
 		}
-		if n := r.arrivals("second"); n != map[bool]int{true: 0, false: 1}[row.caller] {
-			t.Errorf("%d arrivals at the second target", n)
-		}
-		if least, most := row.pace.span(path, stream); got.took < least || got.took > most {
-			t.Errorf("took %s, want %s to %s", got.took, least, most)
-		}
-		if got.err != nil || !r.sentBy(server, got) {
-			t.Errorf("the caller got status %d, not what %s sent (err %v):\n%s", got.status, server, got.err, short(got.body))
-		}
-		if !row.caller && bytes.Contains(got.body, []byte(`"one"`)) {
-			t.Errorf("a trace of the first target's answer:\n%s", short(got.body))
-		}
-		checkNamed(t, got, rec, server)
-		t.Logf("| %-15s | %-32s | %-6s | %-9s | %8s | %d from %-6s | %s", row.fault, row.order, shapeWord(stream), path[4:], got.took, got.status, server, got.header.Get("X-Llmgw-Attempts"))
-	})
+	}
+}
+
+// story is what the record says of the failing target.
+func (row faultRow) story(name string) string {
+	return strings.TrimSuffix(strings.Repeat(name+"="+row.fault+" ", row.tries), " ")
+}
+
+// arrivals is how many calls reach the failing target.
+func (row faultRow) arrivals() int {
+	if row.fault == "connect" {
+		return 0
+	}
+	return row.tries
+}
+
+func (row faultRow) log(t *testing.T, path string, stream bool, got reply, from string) {
+	if got.header.Get("X-Llmgw-Provider") == "" {
+		from = "llmgw"
+	}
+	t.Logf("| %-14s | %-33s | %-6s | %-16s | %9s | %d from %-6s | %s", row.fault, row.order, shapeWord(stream), path[4:], got.took.Round(time.Millisecond), got.status, from, got.header.Get("X-Llmgw-Attempts"))
 }
 
 func shapeWord(stream bool) string {
@@ -289,40 +347,6 @@ func checkTrail(t *testing.T, got reply, rec store.CallRow) {
 	}
 }
 
-// The same faults at the only target: its own answer reaches the caller
-// unchanged where it gave one, else an error in the caller's dialect that tells
-// every attempt, no later than the deadline.
-func TestFaultMatrixOfOneTarget(t *testing.T) {
-	eachCell(t, 1, func(t *testing.T, row faultRow, path string, stream bool, r *rig) {
-		got := r.post(path, asking(path, stream))
-		rec := r.last()
-		if want := strings.TrimSpace(strings.Repeat("first="+row.fault+" ", row.tries)); outcomes(rec) != want {
-			t.Errorf("outcomes %q, want %q", outcomes(rec), want)
-		}
-		if rec.Status != store.StatusError || rec.HTTPStatus != got.status {
-			t.Errorf("recorded %s, status %d; the client got %d", rec.Status, rec.HTTPStatus, got.status)
-		}
-		checkTrail(t, got, rec)
-		t.Logf("| %-15s | %-32s | %-6s | %-9s | %8s | %d %s", row.fault, row.order, shapeWord(stream), path[4:], got.took, got.status, got.header.Get("X-Llmgw-Error"))
-		if row.alone == 0 {
-			if got.err != nil || !r.sentBy("first", got) {
-				t.Errorf("the caller got status %d, not what the target sent (err %v):\n%s", got.status, got.err, short(got.body))
-			}
-			if code := got.header.Get("X-Llmgw-Error"); code != "" {
-				t.Errorf("x-llmgw-error %q on the provider's own answer", code)
-			}
-			return
-		}
-		checkOwnError(t, got, path, map[int]string{502: "all_targets_failed", 504: "deadline"}[row.alone], row.alone)
-		if row.alone == 502 && got.took > 0 {
-			t.Errorf("the error came after %s", got.took)
-		}
-		if row.alone == 504 && got.took != deadlineOf(stream) {
-			t.Errorf("the error came after %s, the deadline is %s", got.took, deadlineOf(stream))
-		}
-	})
-}
-
 func deadlineOf(stream bool) time.Duration {
 	if stream {
 		return DefaultFailoverConfig().Deadline
@@ -332,7 +356,7 @@ func deadlineOf(stream bool) time.Duration {
 
 // checkOwnError expects an error of llmgw's own, in the caller's dialect, that
 // names what was tried, and x-should-retry where trying again is pointless.
-func checkOwnError(t *testing.T, got reply, path, code string, status int) {
+func checkOwnError(t *testing.T, got reply, path, code string, status int, tried string) {
 	t.Helper()
 	if got.status != status || got.header.Get("X-Llmgw-Error") != code {
 		t.Errorf("status %d, x-llmgw-error %q, want %d %s: %s", got.status, got.header.Get("X-Llmgw-Error"), status, code, short(got.body))
@@ -340,7 +364,7 @@ func checkOwnError(t *testing.T, got reply, path, code string, status int) {
 	if strings.HasPrefix(path, "/v1/messages") != bytes.HasPrefix(got.body, []byte(`{"type":"error"`)) {
 		t.Errorf("not the caller's dialect: %s", short(got.body))
 	}
-	if !bytes.Contains(got.body, []byte("first/one")) {
+	if !bytes.Contains(got.body, []byte(tried)) {
 		t.Errorf("the error does not name the attempt: %s", short(got.body))
 	}
 	if p := got.header.Get("X-Llmgw-Provider"); p != "" {
@@ -446,7 +470,7 @@ func TestDeadlineIsShared(t *testing.T) {
 					r.gw.health.breakers.Disable("second/two", time.Now())
 				}
 				got := r.post(path, asking(path, tc.stream), "X-Llmgw-Deadline", tc.asked)
-				checkOwnError(t, got, path, "deadline", 504)
+				checkOwnError(t, got, path, "deadline", 504, "first/one")
 				if got.took < tc.total || got.took > tc.total+250*time.Millisecond {
 					t.Errorf("the error came after %s, the deadline is %s", got.took, tc.total)
 				}
@@ -515,7 +539,7 @@ func TestWhatTheCallerGetsWhenAllFail(t *testing.T) {
 					r.order("second", tc.second)
 					got := r.post(sh.path, asking(sh.path, sh.stream))
 					if tc.by == "" {
-						checkOwnError(t, got, sh.path, "all_targets_failed", tc.status)
+						checkOwnError(t, got, sh.path, "all_targets_failed", tc.status, "first/one")
 						if !bytes.Contains(got.body, []byte("second/two")) {
 							t.Errorf("the error does not name the second target: %s", got.body)
 						}
