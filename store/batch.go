@@ -24,6 +24,7 @@ type ledger struct {
 	open     map[string]*entry
 	rollups  *rollups
 	nextCall int64
+	highest  string // id: above it no call is on record
 
 	calls, attempts                  rowWriter
 	findCall, readCall, readAttempts *stmt
@@ -85,7 +86,11 @@ func newLedger(c *conn) (*ledger, error) {
 	if l.rollups, err = newRollups(c); err != nil {
 		return nil, err
 	}
-	l.nextCall, err = c.number("SELECT coalesce(max(n), 0) + 1 FROM calls")
+	if l.nextCall, err = c.number("SELECT coalesce(max(n), 0) + 1 FROM calls"); err != nil {
+		return nil, err
+	}
+	highest, err := c.value("SELECT coalesce(max(id), '') FROM calls")
+	l.highest, _ = highest.(string)
 	return l, err
 }
 
@@ -228,6 +233,7 @@ func (l *ledger) entry(p *pending) (*entry, error) {
 	default:
 		e = &entry{n: l.nextCall}
 		l.nextCall++
+		l.highest = max(l.highest, p.id)
 	}
 	l.open[p.id] = e
 	return e, nil
@@ -257,6 +263,9 @@ func (l *ledger) load(n int64) (*entry, error) {
 func (l *ledger) number(id string) (n int64, ok bool, err error) {
 	if e, known := l.open[id]; known {
 		return e.n, true, nil
+	}
+	if id > l.highest {
+		return 0, false, nil // most new calls, without a look
 	}
 	err = l.findCall.with(id).each(func(row []driver.Value) error {
 		n, ok = row[0].(int64)
@@ -293,10 +302,13 @@ func (e *entry) attempt(n int) *Attempt {
 	return nil
 }
 
+// firstRunning is where to begin looking for calls that run.
+const firstRunning = "(SELECT value FROM meta WHERE name = 'first_running')"
+
 // interrupt ends every call that a dead server left running: an attempt that
 // was out is charged its hold, as an estimate, since it may have been billed.
 func (l *ledger) interrupt(seq int64) error {
-	list, err := l.c.prepare("SELECT n FROM calls WHERE status = 'running'")
+	list, err := l.c.prepare("SELECT n FROM calls WHERE status = 'running' AND n >= " + firstRunning)
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ type filterField struct {
 var filterFields = []filterField{
 	{"model", matching("calls.model_requested", "calls.model", "calls.model_reported")},
 	{"provider", matching("calls.provider")},
-	{"target", attempting("a.outcome <> 'skipped' AND ", "a.provider || '/' || a.model")},
+	{"target", attempting("a.outcome <> 'skipped' AND ", "(a.provider || '/' || a.model)")},
 	{"route", matching("calls.route")},
 	{"project", matching("calls.project")},
 	{"client", matching("calls.client")},
@@ -245,23 +245,26 @@ func lookUpField(name string) (func(string) (term, string), bool) {
 	return filterFields[i].compile, true
 }
 
-// textMatch returns the condition that column has the value in it, or is like
-// it where it has wildcards, and what to bind. Case is ASCII's, as SQLite's is.
-func textMatch(column, value string) (string, any) {
-	value = lowerASCII(value)
+// textMatch returns the condition that expression has the value in it, or is
+// like it where it has wildcards, and what to bind. Case is ASCII's, as
+// SQLite's is.
+func textMatch(expression, value string) (string, any) {
 	if strings.ContainsAny(value, "*?") {
-		return "lower(" + column + ") GLOB ?", strings.ReplaceAll(value, "[", "[[]")
+		return "lower(" + expression + ") GLOB ?", strings.ReplaceAll(lowerASCII(value), "[", "[[]")
 	}
-	return "instr(lower(" + column + "), ?) > 0", value
+	return expression + ` LIKE ? ESCAPE '\'`, "%" + likeEscaper.Replace(value) + "%"
 }
 
+var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
 func lowerASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + ('a' - 'A')
+	b := []byte(s) // by bytes: what is no UTF-8 must stay what it is
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + ('a' - 'A')
 		}
-		return r
-	}, s)
+	}
+	return string(b)
 }
 
 // matching is a field that matches any of columns.
@@ -291,12 +294,10 @@ func attempting(condition, expression string) func(string) (term, string) {
 
 // anywhere matches a bare word in what a screen shows of a call.
 func anywhere(value string) (term, string) {
-	call, arg := textMatch(`(calls.id || char(10) || calls.project || char(10) || calls.client || char(10) || calls.session
-		|| char(10) || calls.key || char(10) || calls.model_requested || char(10) || calls.route || char(10) || calls.status
-		|| char(10) || calls.http_status || char(10) || calls.error || char(10) || calls.error_text || char(10) || calls.provider
-		|| char(10) || calls.model || char(10) || calls.model_reported || char(10) || calls.upstream_request_id
-		|| char(10) || calls.dropped || char(10) || calls.tags || char(10) || calls.user_agent)`, loose(value))
-	attempt, _ := textMatch("(a.provider || '/' || a.model || char(10) || a.key || char(10) || a.outcome || char(10) || a.error)", loose(value))
+	call, arg := textMatch(`concat_ws(char(10), calls.id, calls.project, calls.client, calls.session, calls.key,
+		calls.model_requested, calls.route, calls.status, calls.http_status, calls.error, calls.error_text, calls.provider, calls.model,
+		calls.model_reported, calls.upstream_request_id, calls.dropped, calls.tags, calls.user_agent)`, loose(value))
+	attempt, _ := textMatch("concat_ws(char(10), a.provider || '/' || a.model, a.key, a.outcome, a.error)", loose(value))
 	return term{sql: call + " OR " + attemptsOf + attempt + ")", args: []any{arg, arg}}, ""
 }
 

@@ -132,7 +132,7 @@ func (r *Reader) Changed(ctx context.Context) (int64, error) {
 		return r.change, nil
 	}
 	var change int64
-	err := r.watch.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'change_seq'").Scan(&change)
+	err := r.watch.QueryRowContext(ctx, "SELECT "+changeSeq).Scan(&change)
 	if err != nil {
 		return 0, r.wrap(err)
 	}
@@ -296,10 +296,9 @@ func eachRow(ctx context.Context, q querier, f func(*fields) error, query string
 
 // Size is how big the record is, for doctor and the storage line of the screen.
 type Size struct {
-	File    int64 // bytes of the database
-	WAL     int64 // bytes of its write-ahead log
-	Bodies  int64 // of which bodies, as counted against max_size
-	Running int64 // calls that have not ended
+	File   int64 // bytes of the database
+	WAL    int64 // bytes of its write-ahead log
+	Bodies int64 // of which bodies, as counted against max_size
 }
 
 // Size returns how big the record is.
@@ -316,8 +315,8 @@ func (r *Reader) Size(ctx context.Context) (Size, error) {
 		*n = info.Size()
 	}
 	err := r.one(ctx, func(f *fields) error {
-		s.Bodies, s.Running = f.int(), f.int()
+		s.Bodies = f.int()
 		return nil
-	}, `SELECT (SELECT value FROM meta WHERE name = 'bodies_bytes'), (SELECT count(*) FROM calls WHERE status = 'running')`)
+	}, "SELECT value FROM meta WHERE name = 'bodies_bytes'")
 	return s, err
 }

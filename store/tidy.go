@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql/driver"
+	"errors"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -77,13 +78,13 @@ func (w *writer) pruneBodies(time.Time) (bool, error) {
 	if err != nil || len(drop) == 0 {
 		return false, err
 	}
-	err = w.transact(func(int64) error {
+	err = w.transact(func(seq int64) error {
 		for _, n := range drop {
 			if err := w.bodies.remove.with(n).exec(); err != nil {
 				return err
 			}
 		}
-		return w.bodies.setTotal.with(total).exec()
+		return errors.Join(w.bodies.setTotal.with(total).exec(), w.setSeq.with(seq).exec())
 	})
 	if err == nil {
 		w.bodies.total = total
@@ -109,7 +110,7 @@ func (w *writer) pruneCalls(now time.Time) (bool, error) {
 		return false, err
 	}
 	total, pruned := w.bodies.total, w.tidy.prunedBefore
-	err = w.transact(func(int64) error {
+	err = w.transact(func(seq int64) error {
 		for _, c := range old {
 			freed, end, err := w.removeCall(c)
 			if err != nil {
@@ -117,10 +118,8 @@ func (w *writer) pruneCalls(now time.Time) (bool, error) {
 			}
 			total, pruned = total-freed, max(pruned, end)
 		}
-		if err := w.tidy.setPruned.with(pruned).exec(); err != nil {
-			return err
-		}
-		return w.bodies.setTotal.with(total).exec()
+		return errors.Join(w.tidy.setPruned.with(pruned).exec(),
+			w.bodies.setTotal.with(total).exec(), w.setSeq.with(seq).exec())
 	})
 	if err == nil {
 		w.bodies.total, w.tidy.prunedBefore = total, pruned

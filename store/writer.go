@@ -31,6 +31,10 @@ const (
 // errReplaced is a database removed or replaced while it was open.
 var errReplaced = errors.New("the database file was removed or replaced while it was in use")
 
+// changeSeq is the change sequence of the last transaction: transactions that
+// write calls leave it in their rows only.
+const changeSeq = `max((SELECT value FROM meta WHERE name = 'change_seq'), (SELECT coalesce(max(change_seq), 0) FROM calls))`
+
 // writer is the only code that changes the file. Its goroutine owns all fields
 // but those under mu.
 type writer struct {
@@ -55,9 +59,9 @@ type writer struct {
 	commands    chan Command
 	backoff     time.Duration
 
-	begin, commit, rollback, setSeq, setHeartbeat     *stmt
-	clearLive, putLive, dropLive, putState, putAnswer *stmt
-	dataVersion, newCommands                          *stmt
+	begin, commit, rollback, setSeq, setHeartbeat, setFirstRunning *stmt
+	clearLive, putLive, dropLive, putState, putAnswer              *stmt
+	dataVersion, newCommands                                       *stmt
 
 	abandon chan struct{} // closed: stop although changes wait
 	done    chan struct{}
@@ -77,8 +81,13 @@ func (w *writer) prepare() error {
 		&w.rollback:     "ROLLBACK",
 		&w.setSeq:       "UPDATE meta SET value = ? WHERE name = 'change_seq'",
 		&w.setHeartbeat: "UPDATE meta SET value = ? WHERE name = 'heartbeat_at'",
-		&w.clearLive:    "DELETE FROM live",
-		&w.dropLive:     "DELETE FROM live WHERE call_id = ?",
+		// The first match ends the search, so a call that runs for an hour does
+		// not make this slow.
+		&w.setFirstRunning: `UPDATE meta SET value = coalesce(
+			(SELECT n FROM calls WHERE n >= ` + firstRunning + ` AND status = 'running' ORDER BY n LIMIT 1),
+			(SELECT max(n) + 1 FROM calls), 0) WHERE name = 'first_running'`,
+		&w.clearLive: "DELETE FROM live",
+		&w.dropLive:  "DELETE FROM live WHERE call_id = ?",
 		&w.putLive: `INSERT OR REPLACE INTO live(call_id, phase, note, provider, model, attempt, bytes, tokens, tail, updated_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.putState:    "INSERT OR REPLACE INTO state(name, value, updated_at) VALUES (?, ?, ?)",
@@ -149,7 +158,10 @@ func (w *writer) writeChanges() (bool, error) {
 		if err := w.record(batch, seq); err != nil {
 			return err
 		}
-		return w.writeExtras(extra)
+		if len(batch) > 0 && extra.empty() {
+			return nil // the rows carry seq: a page less to write
+		}
+		return errors.Join(w.writeExtras(extra), w.setSeq.with(seq).exec())
 	})
 	if err != nil {
 		w.in.putBackExtras(extra)
@@ -246,7 +258,7 @@ func (w *writer) writeBodies() (bool, error) {
 		return false, nil
 	}
 	total, lost := w.bodies.total, 0
-	err := w.transact(func(int64) error {
+	err := w.transact(func(seq int64) error {
 		for i := range batch {
 			n, ok, err := w.ledger.number(batch[i].CallID)
 			if err != nil {
@@ -262,7 +274,7 @@ func (w *writer) writeBodies() (bool, error) {
 			}
 			total += grown
 		}
-		return w.bodies.setTotal.with(total).exec()
+		return errors.Join(w.bodies.setTotal.with(total).exec(), w.setSeq.with(seq).exec())
 	})
 	if err != nil {
 		w.in.putBack(batch)
@@ -279,11 +291,15 @@ func (w *writer) beat() (bool, error) {
 	if now.Sub(w.heartbeatAt) < heartbeatEvery {
 		return false, nil
 	}
-	err := w.transact(func(int64) error { return w.setHeartbeat.with(micros(now)).exec() })
+	err := w.transact(func(seq int64) error { return w.writeHeartbeat(now, seq) })
 	if err == nil {
 		w.heartbeatAt = now
 	}
 	return false, err
+}
+
+func (w *writer) writeHeartbeat(now time.Time, seq int64) error {
+	return errors.Join(w.setHeartbeat.with(micros(now)).exec(), w.setFirstRunning.with().exec(), w.setSeq.with(seq).exec())
 }
 
 // look hands out commands that other processes left. data_version moves only
@@ -328,7 +344,8 @@ func (w *writer) number(s *stmt) (n int64, err error) {
 	return n, err
 }
 
-// transact runs f in a transaction and stamps it with the next change_seq.
+// transact runs f in a transaction. f stamps what it writes with seq, the next
+// change sequence: in the rows of calls, or else in meta.
 func (w *writer) transact(f func(seq int64) error) error {
 	if err := w.sameFile(); err != nil {
 		return err
@@ -338,9 +355,6 @@ func (w *writer) transact(f func(seq int64) error) error {
 	}
 	seq := w.seq + 1
 	err := f(seq)
-	if err == nil {
-		err = w.setSeq.with(seq).exec()
-	}
 	if err == nil && w.opt.BeforeCommit != nil {
 		err = w.opt.BeforeCommit()
 	}
@@ -444,7 +458,7 @@ func (w *writer) load() (err error) {
 	if w.tidy, err = newTidier(w.c); err != nil {
 		return err
 	}
-	w.seq, err = w.c.number("SELECT value FROM meta WHERE name = 'change_seq'")
+	w.seq, err = w.c.number("SELECT " + changeSeq)
 	return err
 }
 
@@ -458,7 +472,7 @@ func (w *writer) takeOver() error {
 		if err := w.ledger.rollups.flush(); err != nil {
 			return err
 		}
-		if err := w.setHeartbeat.with(micros(w.heartbeatAt)).exec(); err != nil {
+		if err := w.writeHeartbeat(w.heartbeatAt, seq); err != nil {
 			return err
 		}
 		return w.c.exec("DELETE FROM live; DELETE FROM commands;")

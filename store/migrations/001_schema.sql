@@ -8,15 +8,17 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO meta(name, value) VALUES
-  ('change_seq', 0),     -- of the last transaction
+  ('change_seq', 0),     -- of the last transaction that wrote no call; see also max(calls.change_seq)
   ('heartbeat_at', 0),   -- of the server that owns the file
   ('program', ''),       -- version of llmgw that last opened it for writing
+  ('first_running', 0),  -- calls.n below which all have ended, as of the heartbeat
   ('bodies_bytes', 0),   -- what bodies occupy, kept so that nobody has to sum
   ('pruned_before', 0);  -- calls up to here may be gone; rollups are not
 
 -- n is short and ascending, so that attempts and bodies need no text key. id
 -- is a ULID: its index serves time ranges and pages as well, which is why
--- started_at has none. Every further index costs every call.
+-- started_at has none. Every further index costs every call a page written
+-- twice: what a dead server left running is found from meta's first_running.
 CREATE TABLE calls (
   n                   INTEGER PRIMARY KEY,
   id                  TEXT NOT NULL UNIQUE,
@@ -68,8 +70,6 @@ CREATE TABLE calls (
 ) STRICT;
 
 CREATE INDEX calls_changed ON calls(change_seq);
--- What a dead server left running is found in microseconds among millions.
-CREATE INDEX calls_running ON calls(status) WHERE status = 'running';
 
 -- k is calls.n * 1024 + the number of the attempt: unique, ordered and found
 -- by range without an index of its own.
