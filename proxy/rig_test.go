@@ -45,6 +45,7 @@ type upstreamSpec struct {
 	name    string
 	dialect llm.Dialect
 	keys    []string
+	own     bool                            // the client's own credential goes upstream
 	handler http.Handler                    // instead of a simulator
 	wrap    func(http.Handler) http.Handler // around it
 }
@@ -144,6 +145,9 @@ func (r *rig) provider(s upstreamSpec) *providers.Provider {
 	}
 	if cfg.Keys = s.keys; len(s.keys) == 0 {
 		cfg.Keys = []string{"sk-" + s.name + "-configured-key-0001"}
+	}
+	if s.own {
+		cfg.Keys, cfg.Credential = nil, providers.CredentialClient
 	}
 	p, err := providers.New(cfg, func(string) (string, bool) { return "", false })
 	if err != nil {
