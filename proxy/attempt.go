@@ -97,8 +97,8 @@ func (c *call) openAttempt(t *candidate) *store.Attempt {
 	row := &store.Attempt{
 		CallID: c.rec.ID, N: len(c.attempts) + 1,
 		Provider: t.up.p.Name, Model: t.modelFor(c), Key: t.cred.ID,
-		StartedAt: time.Now(), FirstToken: -1, Outcome: store.OutcomeRunning,
-		Waited: c.lastWait, SentBytes: int64(len(c.body)),
+		StartedAt: time.Now(), Duration: -1, FirstToken: -1, Outcome: store.OutcomeRunning,
+		Waited: c.lastWait, DNS: -1, Dial: -1, TLS: -1, Wait: -1,
 	}
 	c.lastWait = 0
 	if n := len(c.attempts); n > 0 && c.attempts[n-1].Why == "" {
@@ -214,6 +214,7 @@ func (c *call) send(a *attempt, req *http.Request) {
 		return
 	}
 	a.resp = resp
+	a.row.SentBytes = req.ContentLength
 	a.row.HTTPStatus = resp.StatusCode
 	a.row.UpstreamRequestID = requestID(resp.Header)
 	if !c.open(a) {

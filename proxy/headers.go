@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,14 +22,14 @@ var hopByHop = map[string]bool{
 // copyHeader passes an upstream's end-to-end headers on. Names of llmgw's own
 // are left out: an upstream must not speak for this gateway.
 func copyHeader(dst, src http.Header) {
-	named := make(map[string]bool)
-	for _, v := range src.Values("Connection") {
+	var named []string
+	for _, v := range src["Connection"] {
 		for name := range strings.SplitSeq(v, ",") {
-			named[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
+			named = append(named, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
 		}
 	}
 	for name, values := range src {
-		if hopByHop[name] || named[name] || strings.HasPrefix(name, "X-Llmgw-") {
+		if hopByHop[name] || slices.Contains(named, name) || strings.HasPrefix(name, "X-Llmgw-") {
 			continue
 		}
 		dst[name] = values
@@ -51,7 +52,7 @@ func (c *call) answerHeaders(a *attempt) {
 	set("X-Llmgw-Requested-Model", c.rec.ModelRequested)
 	set("X-Llmgw-Route", c.plan.route)
 	set("X-Llmgw-Attempts", c.attemptTrail(a))
-	set("X-Llmgw-Cache", c.rec.Cache)
+	set("X-Llmgw-Cache", cacheOff)
 	set("X-Llmgw-Dropped", strings.Join(c.rec.Dropped, ", "))
 	set("X-Llmgw-Edits", strings.Join(c.edits, ", "))
 	if c.waited > 0 {
@@ -100,8 +101,14 @@ func (c *call) attemptTrail(serving *attempt) string {
 	return b.String()
 }
 
+// cacheOff is what x-llmgw-cache and the record say: the cache is not built yet.
+const cacheOff = "off"
+
 // trailName percent-encodes what would be read as structure.
 func trailName(s string) string {
+	if !strings.ContainsAny(s, "%,;= ") {
+		return s
+	}
 	return strings.NewReplacer("%", "%25", ",", "%2C", ";", "%3B", "=", "%3D", " ", "%20").Replace(s)
 }
 
