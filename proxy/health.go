@@ -23,6 +23,7 @@ type health struct {
 	breakers  *breaker.Set
 	cooldowns *breaker.Cooldowns
 	budget    *retryBudget
+	learnt    *firstTokens
 	limits    func(provider string) breaker.Config
 	store     *store.Store
 
@@ -46,6 +47,7 @@ func newHealth(limits func(provider string) breaker.Config, st *store.Store) (*h
 	h := &health{
 		cooldowns: breaker.NewCooldowns(),
 		budget:    new(retryBudget),
+		learnt:    newFirstTokens(),
 		failing:   make(map[string]int),
 		limits:    limits,
 		store:     st,

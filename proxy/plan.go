@@ -390,7 +390,7 @@ func (c *call) firstTokenLimit(t *candidate) time.Duration {
 	if c.reasons() {
 		d = max(d, time.Minute)
 	}
-	return d
+	return max(d, c.g.health.learnt.limit(t.targetKey(c)))
 }
 
 func (c *call) answerLimit(t *candidate) time.Duration {

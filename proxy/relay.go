@@ -35,6 +35,9 @@ func (c *call) commit(a *attempt) {
 	a.silence.Stop()
 	a.row.FirstToken = now.Sub(a.row.StartedAt)
 	c.rec.FirstToken = now.Sub(c.rec.StartedAt)
+	if c.facts.Stream && a.content {
+		c.g.health.learnt.add(a.c.targetKey(c), a.row.FirstToken)
+	}
 	c.rec.Provider, c.rec.Model = a.row.Provider, a.row.Model
 	c.rec.HTTPStatus, c.rec.UpstreamRequestID = a.resp.StatusCode, a.row.UpstreamRequestID
 	c.live.setPhase(phaseStream)
@@ -168,6 +171,7 @@ func (c *call) write(a *attempt, b []byte) bool {
 		a.end = append(b, a.end...)
 		return true
 	}
+	c.status(a)
 	return c.put(b) && c.flush()
 }
 
