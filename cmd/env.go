@@ -39,11 +39,10 @@ func projectURL(listen, project string) string {
 	return gatewayURL(listen) + "/p/" + url.PathEscape(project)
 }
 
-// clientEnv is what makes clients call the gateway at base: variables in the
-// order in which they are shown. Keys are left as they are. Which client reads
-// which was seen on the wire, not taken from documentation.
-func clientEnv(base string, getenv func(string) string) [][2]string {
-	return [][2]string{
+// clientEnv is what makes a client call the gateway at base: variables in the
+// order in which they are shown. Keys are left as they are.
+func clientEnv(client, base string, getenv func(string) string) [][2]string {
+	env := [][2]string{
 		{"OPENAI_BASE_URL", base + "/v1"}, // the SDKs, Qwen Code
 		{"OPENAI_API_BASE", base + "/v1"}, // aider and other older tools
 		{"ANTHROPIC_BASE_URL", base},      // Claude Code, the SDKs
@@ -52,6 +51,19 @@ func clientEnv(base string, getenv func(string) string) [][2]string {
 		{"NO_PROXY", withoutProxy(getenv("NO_PROXY"))},
 		{"no_proxy", withoutProxy(getenv("no_proxy"))},
 	}
+	if client == "opencode" && getenv(opencodeConfig) == "" {
+		env = append(env, [2]string{opencodeConfig, opencodeProviders(base)})
+	}
+	return env
+}
+
+// opencodeConfig holds configuration that opencode merges over its files
+// (https://opencode.ai/docs/config, read 2026-11). It reads no base URLs.
+const opencodeConfig = "OPENCODE_CONFIG_CONTENT"
+
+func opencodeProviders(base string) string {
+	return fmt.Sprintf(`{"provider":{"openai":{"options":{"baseURL":%q}},"anthropic":{"options":{"baseURL":%q}},"google":{"options":{"baseURL":%q}}}}`,
+		base+"/v1", base+"/v1", base+"/v1beta")
 }
 
 // withoutProxy adds loopback to a NO_PROXY list.
@@ -73,8 +85,6 @@ func clientNotes(client, base string) []string {
 		return []string{fmt.Sprintf("codex reads no variable: codex -c openai_base_url=%q", base+"/v1")}
 	case "gemini":
 		return []string{`gemini also needs "security": {"auth": {"selectedType": "gemini-api-key"}} in its settings.json`}
-	case "opencode":
-		return []string{fmt.Sprintf(`opencode reads opencode.json: provider.openai.options.baseURL = %q, likewise provider.anthropic`, base+"/v1")}
 	case "pi":
 		return []string{fmt.Sprintf("pi reads ~/.pi/agent/models.json: baseUrl = %q", base+"/v1")}
 	case "cline":
@@ -104,39 +114,41 @@ func newEnvCommand(g *globals) *cobra.Command {
 			if !c.Flags().Changed("project") {
 				project = gitProject(c.Context())
 			}
-			clients := []string{"codex", "gemini"}
+			client := ""
 			if len(args) > 0 {
-				clients = []string{clientName(args[0])}
+				client = clientName(args[0])
 			}
-			return g.printEnv(project, clients)
+			return g.printEnv(project, client)
 		},
 	}
 	c.Flags().StringVar(&project, "project", "", "charge calls to project `P` (default: git repository and branch)")
 	return c
 }
 
-func (g *globals) printEnv(project string, clients []string) error {
+func (g *globals) printEnv(project, client string) error {
 	listen, running, err := g.listenAddress()
 	if err != nil {
 		return err
 	}
 	base := projectURL(listen, project)
-	for _, v := range clientEnv(base, os.Getenv) {
-		if _, err := fmt.Fprintf(g.stdout, "export %s=%s\n", v[0], shellQuote(v[1])); err != nil {
-			return err
-		}
+	var lines []string
+	for _, v := range clientEnv(client, base, os.Getenv) {
+		lines = append(lines, fmt.Sprintf("export %s=%s", v[0], shellQuote(v[1])))
 	}
-	for _, client := range clients {
-		for _, note := range clientNotes(client, base) {
-			if _, err := fmt.Fprintf(g.stdout, "# %s\n", note); err != nil {
-				return err
-			}
+	clients := []string{client}
+	if client == "" {
+		clients = []string{"codex", "gemini"} // those for which variables are not enough
+	}
+	for _, name := range clients {
+		for _, note := range clientNotes(name, base) {
+			lines = append(lines, "# "+note)
 		}
 	}
 	if !running {
 		g.say("no llmgw is running; start one with `llmgw serve`")
 	}
-	return nil
+	_, err = fmt.Fprintln(g.stdout, strings.Join(lines, "\n"))
+	return err
 }
 
 // listenAddress is where the running gateway listens, else where the

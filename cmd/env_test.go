@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"encoding/json"
 	"os/exec"
 	"slices"
 	"strings"
@@ -82,5 +83,35 @@ func TestGitProject(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if got := gitProject(t.Context()); got != "" {
 		t.Errorf("outside of one: %q", got)
+	}
+}
+
+// Opencode takes its base URLs from JSON; what a user set there stays.
+func TestClientEnvOfOpencode(t *testing.T) {
+	find := func(env [][2]string) string {
+		for _, v := range env {
+			if v[0] == opencodeConfig {
+				return v[1]
+			}
+		}
+		return ""
+	}
+	var config struct {
+		Provider map[string]struct{ Options struct{ BaseURL string } }
+	}
+	text := find(clientEnv("opencode", "http://127.0.0.1:1/p/x", func(string) string { return "" }))
+	if err := json.Unmarshal([]byte(text), &config); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	for name, want := range map[string]string{"openai": "/v1", "anthropic": "/v1", "google": "/v1beta"} {
+		if got := config.Provider[name].Options.BaseURL; got != "http://127.0.0.1:1/p/x"+want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := find(clientEnv("opencode", "http://127.0.0.1:1", func(string) string { return "{}" })); got != "" {
+		t.Errorf("the user's own was replaced by %s", got)
+	}
+	if got := find(clientEnv("claude", "http://127.0.0.1:1", func(string) string { return "" })); got != "" {
+		t.Errorf("another client got %s", got)
 	}
 }

@@ -24,8 +24,9 @@ func (l keyLines) at(path string) int {
 	return 0
 }
 
-// locate finds the lines of all keys of text, which must be valid TOML: it
-// reads only as much of the grammar as it takes to tell keys from values.
+// locate finds the lines of all keys of text. It reads only as much of TOML's
+// grammar as it takes to tell keys from values; what it finds in a text that is
+// no TOML means nothing.
 func locate(text string) keyLines {
 	l := locator{src: text, line: 1, lines: keyLines{}, count: map[string]int{}}
 	for l.skipBlank(); l.pos < len(l.src); l.skipBlank() {
@@ -150,7 +151,11 @@ func (l *locator) value(path string) {
 			l.pair(path)
 		}
 	default:
+		start := l.pos
 		l.skipUntil(",]}#\n")
+		if l.pos == start {
+			l.advance() // not TOML; never stand still
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func FuzzLocate(f *testing.F) {
 	for _, seed := range []string{
 		"a = 1\n[b]\nc.d = {e = [[1], {f = 2}]}\n[[g]]\n[[g.h]]\ni = '''x'''\n",
 		"a = \"\"\"\\\n  b\"\"\"\"\"\n'c d' = ''\n\"e\\u0041\" = 1",
-		"[a]\r\nb=1 # c\r\n", "x=[{a=1},\n{a=2}]", "[[a]]\n[a.b]\n[[a]]\n",
+		"x=[a=1},\n{a=}", "[a]\r\nb=1 # c\r\n", "x=[{a=1},\n{a=2}]", "[[a]]\n[a.b]\n[[a]]\n",
 	} {
 		f.Add(seed)
 	}

@@ -71,13 +71,14 @@ func (g *globals) runClient(ctx context.Context, project string, args []string) 
 		instance = server.instance
 	}
 	base := projectURL(instance.Listen, project)
-	for _, note := range clientNotes(clientName(args[0]), base) {
-		if clientName(args[0]) != "codex" { // whose arguments are set below
+	client := clientName(args[0])
+	if client != "codex" { // whose arguments are set below
+		for _, note := range clientNotes(client, base) {
 			g.say("%s", note)
 		}
 	}
 	began := time.Now()
-	code, err := runWith(clientArgs(args, base), clientEnv(base, os.Getenv))
+	code, err := runWith(clientArgs(args, base), clientEnv(client, base, os.Getenv))
 	if err != nil {
 		return err
 	}
