@@ -59,7 +59,7 @@ func (g *Gateway) newCall(w http.ResponseWriter, r *http.Request, ep dialect.End
 		ID: store.NewID(now), StartedAt: now, FirstToken: -1,
 		Project: cut(ep.Project, 128), Client: clientName(r.Header),
 		Dialect: ep.Dialect, Endpoint: string(ep.Op), Method: r.Method, Path: cut(r.URL.Path, 512),
-		Status: store.StatusRunning,
+		Status:     store.StatusRunning,
 		RemoteAddr: r.RemoteAddr, UserAgent: cut(r.UserAgent(), 256),
 	}
 	if c.rec.Project == "" {
