@@ -133,6 +133,11 @@ func parseFile(path, text string) (*file, error) {
 	if err := f.wrong(d.problems); err != nil {
 		return nil, err
 	}
+	// From here on paths are as they are from here, whoever uses them.
+	f.Store.Path = besideConfig(f.Store.Path, path)
+	for i := range f.Providers {
+		f.Providers[i].CAFile = besideConfig(f.Providers[i].CAFile, path)
+	}
 	return f, nil
 }
 

@@ -3,8 +3,10 @@ package cmd
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -200,6 +202,21 @@ targets = ["anthropic/plain"]
 	}
 	if got := f.cacheFor("slow"); got.MaxSize != 1<<20 || got.TTL != 2*time.Hour {
 		t.Errorf("the route's cache: %+v", got)
+	}
+}
+
+// A path means the same file whatever folder llmgw is started in.
+func TestPathsBeginAtTheConfiguration(t *testing.T) {
+	t.Setenv("HOME", "/home/me")
+	f, err := parseFile("/etc/llmgw/llmgw.toml", "[store]\npath = \"x/rec.db\"\n[[provider]]\nname = \"openai\"\nca_file = \"~/ca.pem\"")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := filepath.ToSlash(f.Store.Path), "/etc/llmgw/x/rec.db"; got != want {
+		t.Errorf("store.path is %s, want %s", got, want)
+	}
+	if got, want := filepath.ToSlash(f.Providers[0].CAFile), "/home/me/ca.pem"; got != want && runtime.GOOS != "windows" {
+		t.Errorf("ca_file is %s, want %s", got, want)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // dbPath is the database the configuration means.
 func (f *file) dbPath() (string, error) {
 	if f.Store.Path != "" {
-		return besideConfig(f.Store.Path, f.path), nil
+		return f.Store.Path, nil
 	}
 	return store.DefaultPath()
 }

@@ -143,7 +143,7 @@ func (f *file) checkSecrets() error {
 			d.refuseSecret(joinKey(joinKey(path, "headers"), name), p.Headers[name], f.path)
 		}
 		if p.CAFile != "" {
-			if _, err := os.Stat(besideConfig(p.CAFile, f.path)); err != nil {
+			if _, err := os.Stat(p.CAFile); err != nil {
 				d.refuse(joinKey(path, "ca_file"), "%v", err)
 			}
 		}
