@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -57,9 +56,14 @@ func asking(path string, stream bool) string {
 }
 
 // order makes a provider fail as told from now on. "refused" and "unknown" are
-// connections that cannot be made.
+// connections that cannot be made, and those there were are gone.
 func (r *rig) order(name, fault string) {
 	r.t.Helper()
+	switch fault {
+	case "refused", "unknown":
+		r.lines[name].cut()
+		synctest.Wait()
+	}
 	switch fault {
 	case "refused":
 		r.lines[name].trip.Store(&tripwire{refuse: &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connect: connection refused")}})
@@ -70,8 +74,6 @@ func (r *rig) order(name, fault string) {
 		r.sims[name].Default(parse(r.t, fault))
 	}
 }
-
-func (r *rig) arrivals(name string) int { return len(r.sims[name].Ledger()) }
 
 // short keeps a failing test readable.
 func short(b []byte) []byte { return b[:min(len(b), 300)] }
@@ -84,7 +86,7 @@ func hashOf(b []byte) string {
 // sentBy tells whether the client got exactly what one answer of the provider
 // was.
 func (r *rig) sentBy(name string, got reply) bool {
-	for _, a := range r.sims[name].Ledger() {
+	for _, a := range r.ledger(name) {
 		if a.SentHash == hashOf(got.body) && a.Status == got.status {
 			return true
 		}
@@ -189,26 +191,27 @@ var faultTable = []faultRow{
 // prints its cells with -v.
 func TestFaultMatrix(t *testing.T) {
 	for _, sh := range shapes {
-		for _, row := range faultTable {
-			if row.only != "" && row.only != shapeWord(sh.stream) {
-				continue
-			}
-			t.Run(sh.name+"/"+row.order, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, chain(sh.path, 3), func(c *Config) {
-						routed("first/one", "second/two")(c)
-						alone := DefaultRouteConfig()
-						alone.Model, alone.Targets = "alone", []string{"third/three"}
-						c.Routes = append(c.Routes, alone)
-					})
-					defer r.close()
+		t.Run(sh.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, chain(sh.path, 3), func(c *Config) {
+					routed("first/one", "second/two")(c)
+					alone := DefaultRouteConfig()
+					alone.Model, alone.Targets = "alone", []string{"third/three"}
+					c.Routes = append(c.Routes, alone)
+				})
+				defer r.close()
+				for _, row := range faultTable {
+					if row.only != "" && row.only != shapeWord(sh.stream) {
+						continue
+					}
+					r.fresh()
 					r.order("first", row.order)
 					r.order("third", row.order)
 					row.checkFailover(t, r, sh.path, sh.stream)
 					row.checkAlone(t, r, sh.path, sh.stream)
-				})
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -222,6 +225,7 @@ func (row faultRow) checkFailover(t *testing.T, r *rig, path string, stream bool
 	if row.caller {
 		server, want = "first", row.story("first")
 	}
+	row.log(t, path, stream, got, server)
 	if outcomes(rec) != want {
 		t.Errorf("outcomes %q, want %q", outcomes(rec), want)
 	}
@@ -241,7 +245,6 @@ func (row faultRow) checkFailover(t *testing.T, r *rig, path string, stream bool
 		t.Errorf("a trace of the first target's answer:\n%s", short(got.body))
 	}
 	checkNamed(t, got, rec, server)
-	row.log(t, path, stream, got, server)
 }
 
 // checkAlone makes the same call of the only target: its own answer reaches the
@@ -250,6 +253,7 @@ func (row faultRow) checkFailover(t *testing.T, r *rig, path string, stream bool
 func (row faultRow) checkAlone(t *testing.T, r *rig, path string, stream bool) {
 	got := r.post(path, strings.Replace(asking(path, stream), `"m"`, `"alone"`, 1))
 	rec := r.last()
+	row.log(t, path, stream, got, "third")
 	if outcomes(rec) != row.story("third") || r.arrivals("third") != row.arrivals() {
 		t.Errorf("alone: outcomes %q, %d arrivals", outcomes(rec), r.arrivals("third"))
 	}
@@ -257,7 +261,6 @@ func (row faultRow) checkAlone(t *testing.T, r *rig, path string, stream bool) {
 		t.Errorf("recorded %s, status %d; the client got %d", rec.Status, rec.HTTPStatus, got.status)
 	}
 	checkTrail(t, got, rec)
-	row.log(t, path, stream, got, "third")
 	switch row.alone {
 	case 0:
 		if got.err != nil || !r.sentBy("third", got) {
@@ -292,6 +295,7 @@ func (row faultRow) arrivals() int {
 	return row.tries
 }
 
+// log prints the cell; what is wrong with it follows.
 func (row faultRow) log(t *testing.T, path string, stream bool, got reply, from string) {
 	if got.header.Get("X-Llmgw-Provider") == "" {
 		from = "llmgw"
@@ -379,25 +383,26 @@ func checkOwnError(t *testing.T, got reply, path, code string, status int, tried
 // and the fallback is not asked.
 func TestPassingFaultIsTriedAgain(t *testing.T) {
 	for _, sh := range shapes {
-		for _, order := range []string{"reset-before-headers", "close-before-headers", "500", "408", "503", "529", "429:retry-after=2", "529:retry-after=2"} {
-			t.Run(sh.name+"/"+order, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, chain(sh.path, 2), routed())
-					defer r.close()
+		t.Run(sh.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, chain(sh.path, 2), routed())
+				defer r.close()
+				for _, order := range []string{"reset-before-headers", "close-before-headers", "500", "408", "503", "529", "429:retry-after=2", "529:retry-after=2"} {
+					r.fresh()
 					r.sims["first"].Script(parse(t, order))
 					got := r.post(sh.path, asking(sh.path, sh.stream))
 					if n := r.arrivals("second"); got.status != 200 || n != 0 || r.arrivals("first") != 2 || !r.sentBy("first", got) {
-						t.Errorf("status %d, %d arrivals at the first, %d at the second", got.status, r.arrivals("first"), n)
+						t.Errorf("%s: status %d, %d arrivals at the first, %d at the second", order, got.status, r.arrivals("first"), n)
 					}
 					if rec := r.last(); len(rec.Attempts) != 2 || rec.Attempts[1].Outcome != "ok" || rec.Status != store.StatusOK {
-						t.Errorf("outcomes %s", outcomes(rec))
+						t.Errorf("%s: outcomes %s", order, outcomes(rec))
 					}
 					if waited := strings.Contains(order, "retry-after"); waited && (got.took != 2*time.Second || got.header.Get("X-Llmgw-Waited") != "2.000s") {
-						t.Errorf("took %s, x-llmgw-waited %q", got.took, got.header.Get("X-Llmgw-Waited"))
+						t.Errorf("%s: took %s, x-llmgw-waited %q", order, got.took, got.header.Get("X-Llmgw-Waited"))
 					}
-				})
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -408,14 +413,16 @@ func TestNothingIsRetriedAfterCommit(t *testing.T) {
 		if !sh.stream {
 			continue
 		}
-		for _, order := range []string{"reset-mid-stream", "fin-mid-stream", "eof-mid-stream", "error-mid-stream", "hang-mid-stream", "finish-error"} {
-			t.Run(sh.name+"/"+order, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, chain(sh.path, 2), routed())
-					defer r.close()
+		t.Run(sh.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, chain(sh.path, 2), routed())
+				defer r.close()
+				for _, order := range []string{"reset-mid-stream", "fin-mid-stream", "eof-mid-stream", "error-mid-stream", "hang-mid-stream", "finish-error"} {
+					r.fresh()
 					r.order("first", order)
 					got := r.post(sh.path, asking(sh.path, true))
 					rec := r.last()
+					t.Logf("| truncated      | %-33s | stream | %-16s | %9s | %d from first  | %s", order, sh.path[4:], got.took, got.status, rec.Attempts[0].Error)
 					if r.arrivals("first") != 1 || r.arrivals("second") != 0 || outcomes(rec) != "first=truncated" {
 						t.Errorf("%d and %d arrivals, %s", r.arrivals("first"), r.arrivals("second"), outcomes(rec))
 					}
@@ -425,10 +432,9 @@ func TestNothingIsRetriedAfterCommit(t *testing.T) {
 					if want := map[bool]time.Duration{true: 30 * time.Second}[order == "hang-mid-stream"]; got.took != want {
 						t.Errorf("took %s, want %s", got.took, want)
 					}
-					t.Logf("| truncated       | %-32s | stream | %-9s | %8s | %d from first | %s", order, sh.path[4:], got.took, got.status, rec.Attempts[0].Error)
-				})
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -515,26 +521,28 @@ func TestFirstTokenLimitFollowsTheCall(t *testing.T) {
 // Several targets failed: the first answer that tells the caller something is
 // handed on, else llmgw's own.
 func TestWhatTheCallerGetsWhenAllFail(t *testing.T) {
-	for _, tc := range []struct {
-		first, second string
-		status        int
-		by            string
-	}{
-		{"401", "500", 401, "first"},
-		{"500", "401", 401, "second"},
-		{"500", "429:retry-after=60", 429, "second"},
-		{"429:retry-after=60", "529", 429, "first"},
-		{"404", "reset-before-headers", 404, "first"},
-		{"500", "502", 502, ""},
-		{"refused", "500", 502, ""},
-		{"402", "402", 503, ""}, // both cool down
-		{"429:retry-after=60", "400", 400, "second"},
-	} {
-		for _, sh := range shapes {
-			t.Run(fmt.Sprintf("%s, %s/%s", tc.first, tc.second, sh.name), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, chain(sh.path, 2), routed())
-					defer r.close()
+	for _, sh := range shapes {
+		t.Run(sh.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, chain(sh.path, 2), routed())
+				defer r.close()
+				for _, tc := range []struct {
+					first, second string
+					status        int
+					by            string
+				}{
+					{"401", "500", 401, "first"},
+					{"500", "401", 401, "second"},
+					{"500", "429:retry-after=60", 429, "second"},
+					{"429:retry-after=60", "529", 429, "first"},
+					{"404", "reset-before-headers", 404, "first"},
+					{"500", "502", 502, ""},
+					{"refused", "500", 502, ""},
+					{"402", "402", 503, ""}, // both cool down
+					{"429:retry-after=60", "400", 400, "second"},
+				} {
+					t.Logf("%s, then %s", tc.first, tc.second)
+					r.fresh()
 					r.order("first", tc.first)
 					r.order("second", tc.second)
 					got := r.post(sh.path, asking(sh.path, sh.stream))
@@ -546,14 +554,12 @@ func TestWhatTheCallerGetsWhenAllFail(t *testing.T) {
 						if after := got.header.Get("Retry-After"); (after == "300") != (tc.status == 503) {
 							t.Errorf("retry-after is %q", after)
 						}
-						return
-					}
-					if got.status != tc.status || !r.sentBy(tc.by, got) || got.header.Get("X-Llmgw-Provider") != tc.by {
+					} else if got.status != tc.status || !r.sentBy(tc.by, got) || got.header.Get("X-Llmgw-Provider") != tc.by {
 						t.Errorf("status %d by %q: %s", got.status, got.header.Get("X-Llmgw-Provider"), got.body)
 					}
-				})
+				}
 			})
-		}
+		})
 	}
 }
 

@@ -32,6 +32,7 @@ type rig struct {
 	http  *http.Client
 	cfg   Config
 	lines map[string]*pipeListener // to each provider
+	since map[string]int           // arrivals at each provider before the last fresh
 	front func()                   // stops the server before the gateway
 	stop  []func()
 
@@ -54,7 +55,7 @@ type upstreamSpec struct {
 // configuration first.
 func newRig(t *testing.T, specs []upstreamSpec, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, sims: make(map[string]*sim.Sim), db: filepath.Join(t.TempDir(), "llmgw.db"), lines: make(map[string]*pipeListener)}
+	r := &rig{t: t, sims: make(map[string]*sim.Sim), db: filepath.Join(t.TempDir(), "llmgw.db"), lines: make(map[string]*pipeListener), since: make(map[string]int)}
 	cfg := Config{
 		Listen: "127.0.0.1:4747", Server: DefaultServerConfig(), Failover: DefaultFailoverConfig(),
 		Breaker: breaker.DefaultConfig(), Store: store.DefaultConfig(),
@@ -173,6 +174,26 @@ func (r *rig) close() {
 	}
 }
 
+// fresh forgets what earlier calls did, for a next case on the same gateway:
+// health as a user would, the retry budget by its window.
+func (r *rig) fresh() {
+	r.t.Helper()
+	if _, err := r.gw.Command("targets", []string{"reset"}); err != nil {
+		r.t.Fatal(err)
+	}
+	time.Sleep(budgetWindow + time.Second)
+	for name, s := range r.sims {
+		s.Default(sim.Fault{})
+		r.lines[name].trip.Store(nil)
+		r.since[name] = len(s.Ledger())
+	}
+}
+
+// ledger is what arrived at a provider since the last fresh.
+func (r *rig) ledger(name string) []sim.Arrival { return r.sims[name].Ledger()[r.since[name]:] }
+
+func (r *rig) arrivals(name string) int { return len(r.ledger(name)) }
+
 // reply is what a client saw.
 type reply struct {
 	status int
@@ -262,6 +283,9 @@ type pipeListener struct {
 
 	dials atomic.Int64
 	trip  atomic.Pointer[tripwire]
+
+	mu   sync.Mutex
+	open []net.Conn
 }
 
 // tripwire is what is wrong with a network.
@@ -297,6 +321,9 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 	if trip != nil && trip.wrap != nil {
 		ours = trip.wrap(ours)
 	}
+	l.mu.Lock()
+	l.open = append(l.open, ours)
+	l.mu.Unlock()
 	select {
 	case l.conns <- theirs:
 		return ours, nil
@@ -305,6 +332,16 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// cut closes every connection there is.
+func (l *pipeListener) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.open {
+		c.Close()
+	}
+	l.open = nil
 }
 
 type pipeAddr struct{}

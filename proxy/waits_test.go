@@ -43,40 +43,41 @@ func (r *rig) gaps(name string) []time.Duration {
 // A provider that says when to come back is not called before then, in
 // whatever way it says so, and is called again after it.
 func TestToldWaitIsKept(t *testing.T) {
-	for _, order := range []string{
-		"429:retry-after=60", "429:retry-after-date=60", "429:retry-after-ms=60000", "429:reset=60",
-		"503:retry-after=60", "529:retry-after-ms=60000", "402:retry-after=60",
-	} {
-		for _, sh := range shapes {
-			if !sh.stream {
-				continue
-			}
-			t.Run(sh.name+"/"+order, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, chain(sh.path, 2), routed())
-					defer r.close()
+	for _, sh := range shapes {
+		if !sh.stream {
+			continue
+		}
+		t.Run(sh.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, chain(sh.path, 2), routed())
+				defer r.close()
+				for _, order := range []string{
+					"429:retry-after=60", "429:retry-after-date=60", "429:retry-after-ms=60000", "429:reset=60",
+					"503:retry-after=60", "529:retry-after-ms=60000", "402:retry-after=60",
+				} {
+					r.fresh()
 					r.sims["first"].Script(parse(t, order))
 					start := time.Now()
 					for _, at := range []time.Duration{0, 15 * time.Second, 56900 * time.Millisecond} {
 						time.Sleep(time.Until(start.Add(at)))
 						if _, rec := r.ask(sh.path, true); rec.Provider != "second" || r.arrivals("first") != 1 {
-							t.Errorf("after %s: %d arrivals, %s", at, r.arrivals("first"), outcomes(rec))
+							t.Errorf("%s: after %s: %d arrivals, %s", order, at, r.arrivals("first"), outcomes(rec))
 						}
 					}
 					if rec := r.last(); outcomes(rec) != "first=skipped:cooldown second=ok" || rec.Attempts[0].Error == "" {
-						t.Errorf("a skip on record as %s, %q", outcomes(rec), rec.Attempts[0].Error)
+						t.Errorf("%s: a skip on record as %s, %q", order, outcomes(rec), rec.Attempts[0].Error)
 					}
 					// What is left now is short enough to wait out on the asked model.
 					time.Sleep(time.Until(start.Add(57 * time.Second)))
 					if got, rec := r.ask(sh.path, true); rec.Provider != "first" || got.took != 3*time.Second {
-						t.Errorf("three seconds before the end: %s after %s", outcomes(rec), got.took)
+						t.Errorf("%s: three seconds before the end: %s after %s", order, outcomes(rec), got.took)
 					}
 					if _, rec := r.ask(sh.path, true); rec.Provider != "first" {
-						t.Errorf("after the wait: %s", outcomes(rec))
+						t.Errorf("%s: after the wait: %s", order, outcomes(rec))
 					}
-				})
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -138,23 +139,24 @@ func TestGrowingWaitsAreKept(t *testing.T) {
 
 // However often a target refuses, one call asks it once and retries more times.
 func TestRefusalsAreBoundedByRetries(t *testing.T) {
-	for _, order := range []string{"429:retry-after=0", "429:retry-after-ms=1", "429:retry-after-date=0", "529:retry-after-ms=0", "529:retry-after-ms=1", "500", "reset-before-headers"} {
-		for retries := range 3 {
-			t.Run(fmt.Sprintf("%s, %d", order, retries), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					path := "/v1/chat/completions"
-					r := newRig(t, chain(path, 1), func(c *Config) {
-						routed()(c)
-						c.Failover.Retries = retries
-					})
-					defer r.close()
+	for retries := range 3 {
+		t.Run(fmt.Sprint(retries), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := "/v1/chat/completions"
+				r := newRig(t, chain(path, 1), func(c *Config) {
+					routed()(c)
+					c.Failover.Retries = retries
+				})
+				defer r.close()
+				for _, order := range []string{"429", "429:retry-after=0", "429:retry-after-ms=1", "429:retry-after-date=0", "529:retry-after-ms=0", "529:retry-after-ms=1", "500", "reset-before-headers"} {
+					r.fresh()
 					r.order("first", order)
 					if _, rec := r.ask(path, true); r.arrivals("first") != retries+1 || len(rec.Attempts) != retries+1 {
-						t.Errorf("%d arrivals, %d attempts, want %d", r.arrivals("first"), len(rec.Attempts), retries+1)
+						t.Errorf("%s: %d arrivals, %d attempts, want %d", order, r.arrivals("first"), len(rec.Attempts), retries+1)
 					}
-				})
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -277,23 +279,25 @@ func TestLeavingDuringAWait(t *testing.T) {
 // A credential that is refused gives way to the next at once, and is left alone
 // for as long as its fault says: told seconds, or max_cooldown.
 func TestSeveralKeys(t *testing.T) {
-	for _, tc := range []struct {
-		order, fault string
-		rest         time.Duration // until the first key is used again
-	}{
-		{"429:retry-after=60", "rate_limited", time.Minute},
-		{"401", "auth", 5 * time.Minute},
-		{"403", "auth", 5 * time.Minute},
-		{"402", "quota", 5 * time.Minute},
-		{"400:code=usage_limit", "quota", 5 * time.Minute},
-	} {
-		for _, sh := range shapes {
-			t.Run(sh.name+"/"+tc.order, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t, twoKeys(chain(sh.path, 2)), routed())
-					defer r.close()
+	for _, sh := range shapes {
+		t.Run(sh.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, twoKeys(chain(sh.path, 2)), routed())
+				defer r.close()
+				one, two := r.cfg.Providers[0].Keys[0].ID(), r.cfg.Providers[0].Keys[1].ID()
+				for _, tc := range []struct {
+					order, fault string
+					rest         time.Duration // until the first key is used again
+				}{
+					{"429:retry-after=60", "rate_limited", time.Minute},
+					{"401", "auth", 5 * time.Minute},
+					{"403", "auth", 5 * time.Minute},
+					{"402", "quota", 5 * time.Minute},
+					{"429:code=insufficient_quota", "quota", 5 * time.Minute},
+				} {
+					t.Log(tc.order)
+					r.fresh()
 					r.sims["first"].Script(parse(t, tc.order))
-					one, two := r.cfg.Providers[0].Keys[0].ID(), r.cfg.Providers[0].Keys[1].ID()
 					start := time.Now()
 					got, rec := r.ask(sh.path, sh.stream)
 					if want := "first=" + tc.fault + " first=ok"; got.status != 200 || outcomes(rec) != want || got.took > 0 {
@@ -302,15 +306,15 @@ func TestSeveralKeys(t *testing.T) {
 					if rec.Attempts[0].Key != one || rec.Attempts[1].Key != two {
 						t.Errorf("recorded keys %s and %s, want %s and %s", rec.Attempts[0].Key, rec.Attempts[1].Key, one, two)
 					}
-					checkKeys(t, r.sims["first"].Ledger(), one, two)
+					checkKeys(t, r.ledger("first"), one, two)
 					time.Sleep(time.Until(start.Add(tc.rest - time.Second)))
 					r.ask(sh.path, sh.stream)
 					time.Sleep(2 * time.Second)
 					r.ask(sh.path, sh.stream)
-					checkKeys(t, r.sims["first"].Ledger(), one, two, two, one)
-				})
+					checkKeys(t, r.ledger("first"), one, two, two, one)
+				}
 			})
-		}
+		})
 	}
 }
 
