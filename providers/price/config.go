@@ -36,9 +36,26 @@ const (
 	UnknownBlock = "block"
 )
 
-// maxPrice is the highest price per million tokens that is taken for one: a
-// larger number is a price per token or per thousand, multiplied wrongly.
-const maxPrice = 1000 * USD
+// minPrice and maxPrice are the lowest, but for 0, and the highest price per
+// million tokens that is taken for one: anything else is a price per token or
+// per thousand, or one multiplied wrongly.
+const (
+	minPrice = USD / 10_000
+	maxPrice = 1000 * USD
+)
+
+// plausible tells whether m can be a price in USD per million tokens.
+func plausible(m Money) error {
+	switch {
+	case m < 0:
+		return errors.New("must not be negative")
+	case m > maxPrice:
+		return fmt.Errorf("%s USD is above 1000; the unit is USD per million tokens", m)
+	case m > 0 && m < minPrice:
+		return fmt.Errorf("%s USD is below 0.0001; the unit is USD per million tokens", m)
+	}
+	return nil
+}
 
 // DefaultConfig returns the values in force where the file sets none.
 func DefaultConfig() Config {
@@ -67,11 +84,8 @@ func (o Override) validate(table string) error {
 		key    string
 		amount Amount
 	}{{"input", o.Input}, {"cached_input", o.CachedInput}, {"cache_write", o.CacheWrite}, {"output", o.Output}} {
-		switch {
-		case p.amount.Money < 0:
-			errs = append(errs, fmt.Errorf("%s.%s: must not be negative", table, p.key))
-		case p.amount.Money > maxPrice:
-			errs = append(errs, fmt.Errorf("%s.%s: %s USD is above 1000; the unit is USD per million tokens", table, p.key, p.amount.Money))
+		if err := plausible(p.amount.Money); err != nil {
+			errs = append(errs, fmt.Errorf("%s.%s: %w", table, p.key, err))
 		}
 	}
 	return errors.Join(errs...)
