@@ -156,8 +156,12 @@ type busyPort struct {
 	err  error
 }
 
+// Error says which address is taken.
 func (e *busyPort) Error() string { return fmt.Sprintf("listening on %s: %v", e.addr, e.err) }
+// Unwrap returns the system's error.
 func (e *busyPort) Unwrap() error { return e.err }
+
+// Hint says what to do about it.
 func (e *busyPort) Hint() string {
 	return "another process has this port, perhaps a running llmgw; stop it, or choose another with --listen 127.0.0.1:0"
 }
@@ -288,6 +292,7 @@ func (f *file) resolveProviders() ([]*providers.Provider, error) {
 // wiringError is a configuration that reads well and cannot be put to work.
 type wiringError struct{ error }
 
+// Unwrap returns what is wrong.
 func (e *wiringError) Unwrap() error { return e.error }
 func (e *wiringError) exitCode() int { return exitUsage }
 

@@ -53,6 +53,9 @@ func (h *health) report(routed []string, now time.Time) []TargetHealth {
 	}
 	slices.SortFunc(all, func(a, b TargetHealth) int { return cmp.Compare(a.Target, b.Target) })
 	for _, cd := range h.cooldowns.Snapshot(now) {
+		if !cd.Until.After(now) && !cd.Single {
+			continue // over, and the next call need not be a trial
+		}
 		key, target, _ := strings.Cut(cd.Key, " ")
 		all = append(all, TargetHealth{Target: target, Key: key, State: "cooldown", Reason: cd.Reason, Since: instant(cd.Since), Until: instant(cd.Until)})
 	}
