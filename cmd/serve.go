@@ -158,6 +158,7 @@ type busyPort struct {
 
 // Error says which address is taken.
 func (e *busyPort) Error() string { return fmt.Sprintf("listening on %s: %v", e.addr, e.err) }
+
 // Unwrap returns the system's error.
 func (e *busyPort) Unwrap() error { return e.err }
 
