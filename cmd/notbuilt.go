@@ -20,12 +20,10 @@ var notBuilt = []struct {
 	{"prices.model.*", nil, "price overrides"},
 	{"route.strategy", []string{`"ordered"`}, "choosing targets by weight, speed or price"},
 	{"route.sticky", []string{`"none"`}, "sticky conversations"},
-	{"route.on", []string{"[]"}, "failing over on a refusal"},
 	{"failover.hedge_after", []string{`"0s"`}, "hedging"},
 	{"failover.commit", []string{`"first_content"`}, "holding a stream back until it is complete"},
 	{"failover.liveness", []string{`"native"`}, "streaming upstream for liveness"},
-	{"failover.on_unsupported", []string{`"skip"`}, "dropping what a target cannot express"},
-	{"failover.on_client_gone", []string{`"cancel"`}, "draining the upstream after the client left"},
+	{"failover.on_unsupported", []string{`"skip"`, `"error"`}, "dropping what a target cannot express"},
 	{"provider.kind", []string{`"openai"`, `"anthropic"`}, "other kinds of providers"},
 	{"server.require_key", []string{"false"}, "llmgw's own keys"},
 }

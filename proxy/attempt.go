@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"llmgw/providers"
@@ -47,7 +48,11 @@ type attempt struct {
 	ended   bool   // the dialect's own end is in end
 	content bool
 	eof     bool
-	broken  bool  // an error event followed content
+	broken  bool // an error event followed content
+	drained bool // read on without its client
+
+	committed atomic.Bool // for the context's watcher
+
 	err     error // what reading or sending failed with
 	edited  bool  // the body carries an edit that can be left out
 	verdict providers.Verdict
@@ -73,7 +78,7 @@ func (a *attempt) close() {
 // one that was not sent.
 func (c *call) try(t *candidate) (*attempt, *problem) {
 	a := &attempt{c: t}
-	a.ctx, a.cancel = context.WithCancelCause(c.ctx)
+	a.ctx, a.cancel = c.attemptContext(a)
 	req, err := c.request(a)
 	if err != nil {
 		a.cancel(nil)
@@ -90,6 +95,21 @@ func (c *call) try(t *candidate) (*attempt, *problem) {
 	a.silence = time.AfterFunc(limit, func() { a.cancel(errSilent) })
 	c.send(a, req)
 	return a, nil
+}
+
+// attemptContext ends with the client. Where the rest of an answer is read on
+// without it (on_client_gone = "drain"), only until the commit.
+func (c *call) attemptContext(a *attempt) (context.Context, context.CancelCauseFunc) {
+	if a.c.limits.OnClientGone != ClientGoneDrain {
+		return context.WithCancelCause(c.ctx)
+	}
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.ctx))
+	stop := context.AfterFunc(c.ctx, func() {
+		if !a.committed.Load() {
+			cancel(context.Cause(c.ctx))
+		}
+	})
+	return ctx, func(cause error) { stop(); cancel(cause) }
 }
 
 // openAttempt adds the attempt's row: whom, with what, when.

@@ -259,6 +259,47 @@ func TestClientHangsUp(t *testing.T) {
 	}
 }
 
+// With on_client_gone = "drain" the provider is let finish, for exact usage,
+// but for no longer than thirty seconds; the call stays the client's doing.
+func TestClientHangsUpAndTheAnswerIsReadOn(t *testing.T) {
+	for _, tc := range []struct {
+		name, fault string
+		exact       bool
+		within      time.Duration
+	}{
+		{"finishes", "slow:ms=400", true, 20 * time.Second},
+		{"hangs", "hang-mid-stream", false, 31 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, bothDialects, func(c *Config) { c.Failover.OnClientGone = ClientGoneDrain })
+				defer r.close()
+				r.sims["openai"].Script(parse(t, tc.fault))
+				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+				defer cancel()
+				if got := r.do(r.request("/v1/chat/completions", chat("gpt-4o", true)).WithContext(ctx)); got.err == nil {
+					t.Fatal("the call ended before the client left")
+				}
+				left := time.Now()
+				if err := r.sims["openai"].Wait(context.Background(), 1); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if d := time.Since(left); d > tc.within {
+					t.Errorf("the provider's answer was read for %s after the client left", d)
+				}
+				row, arrival := r.last(), r.sims["openai"].Ledger()[0]
+				if row.Status != store.StatusClientGone {
+					t.Errorf("recorded %s", row.Status)
+				}
+				if tc.exact && (row.Usage.Output != arrival.Usage.Output || row.Usage.Input != arrival.Usage.Input) {
+					t.Errorf("recorded usage %+v, the provider reported %+v", row.Usage, arrival.Usage)
+				}
+			})
+		})
+	}
+}
+
 // Whatever is wrong with a request is answered in the caller's dialect, costs
 // no provider call, and leaves a row.
 func TestBadInput(t *testing.T) {

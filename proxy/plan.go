@@ -197,7 +197,11 @@ func (c *call) route() *problem {
 	var refused error
 	for _, t := range targets {
 		if !t.up.p.Speaks(c.ep.Dialect) {
-			c.skip(t, "unsupported", fmt.Sprintf("%s speaks %s, the call %s, and translation is not built yet", t.up.p.Name, t.up.p.Dialect, c.ep.Dialect))
+			why := fmt.Sprintf("%s speaks %s, the call %s, and translation is not built yet", t.up.p.Name, t.up.p.Dialect, c.ep.Dialect)
+			c.skip(t, "unsupported", why)
+			if c.set.router.limits(c.plan.route, t.up.p.Name).OnUnsupported == UnsupportedError {
+				return &problem{code: codeUnsupported, message: why + "; failover.on_unsupported = \"error\" refuses the call rather than skip the target"}
+			}
 			continue
 		}
 		creds, err := t.up.p.Credentials(c.brought)

@@ -25,6 +25,9 @@ func (c *call) relay(a *attempt) {
 	if ok && !a.ended && !a.eof && !a.broken && a.err == nil {
 		ok = c.copyRest(a)
 	}
+	if !ok && a.c.limits.OnClientGone == ClientGoneDrain {
+		c.readOn(a)
+	}
 	c.settle(a, ok)
 }
 
@@ -32,6 +35,7 @@ func (c *call) relay(a *attempt) {
 // answer this call.
 func (c *call) commit(a *attempt) {
 	now := time.Now()
+	a.committed.Store(true)
 	a.silence.Stop()
 	a.row.FirstToken = now.Sub(a.row.StartedAt)
 	c.rec.FirstToken = now.Sub(c.rec.StartedAt)
@@ -121,6 +125,34 @@ func (c *call) copyRest(a *attempt) bool {
 	return true
 }
 
+// readOnTime is how long an answer is read without its client.
+const readOnTime = 30 * time.Second
+
+// readOn reads the rest of an answer whose client left, for its exact usage.
+func (c *call) readOn(a *attempt) {
+	a.drained = true
+	bp := c.g.buffers.Get().(*[]byte)
+	defer c.g.buffers.Put(bp)
+	stop := time.Now().Add(readOnTime)
+	for !a.ended && !a.broken && !a.eof && a.err == nil {
+		a.silence.Reset(min(c.idleLimit(a), time.Until(stop)))
+		n, err := a.src.Read(*bp)
+		a.silence.Stop()
+		a.row.ReceivedBytes += int64(n)
+		pieces := a.meter.Feed((*bp)[:n])
+		if err == io.EOF {
+			a.eof = true
+			pieces = a.meter.Close()
+		} else {
+			a.err = err
+		}
+		for _, p := range pieces {
+			a.ended = a.ended || p.Kind == dialect.End
+			a.broken = a.broken || p.Kind == dialect.Failure
+		}
+	}
+}
+
 // idleLimit is how long a running stream may bring no byte at all. Where the
 // model reasons or tools run on the provider's side, silence is normal.
 func (c *call) idleLimit(a *attempt) time.Duration {
@@ -196,7 +228,7 @@ func (c *call) settle(a *attempt, ok bool) {
 	res := a.meter.Result()
 	c.usageKnown(a.row, res)
 	switch {
-	case c.wholeAnswer(a, res):
+	case !a.drained && c.wholeAnswer(a, res):
 		c.settleWhole(a)
 	case !ok || c.ctx.Err() != nil:
 		a.verdict = providers.Verdict{Fault: llm.ClientGone, Text: "the client hung up"}
