@@ -156,22 +156,18 @@ func (e *entry) take(terms []string) error {
 	return nil
 }
 
-// add files an entry under its names. A name has one price.
+// add files an entry under its names. Where two entries claim a name, it is
+// that of the one called so, else of the first.
 func (s *section) add(e *entry) error {
-	s.entries = append(s.entries, e)
-	names := []string{strings.ToLower(e.Model)}
-	for _, c := range e.match {
-		if c.op == '=' {
-			names = append(names, c.text)
-		}
+	own := strings.ToLower(e.Model)
+	if other := s.exact[own]; other != nil && strings.EqualFold(other.Model, own) {
+		return fmt.Errorf("%s stands twice", e.Model)
 	}
-	for i, name := range names {
-		other := s.exact[name]
-		if other != nil && other != e && i > 0 && !strings.EqualFold(other.Model, name) {
-			return fmt.Errorf("%s and %s are both called %q", other.Model, e.Model, name)
-		}
-		if other == nil || i == 0 {
-			s.exact[name] = e
+	s.entries = append(s.entries, e)
+	s.exact[own] = e
+	for _, c := range e.match {
+		if c.op == '=' && s.exact[c.text] == nil {
+			s.exact[c.text] = e
 		}
 	}
 	return nil

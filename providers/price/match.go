@@ -99,8 +99,8 @@ func unescape(text string) (string, error) {
 func (b *Book) find(provider, model string) (Price, bool) {
 	provider, model = strings.ToLower(provider), strings.ToLower(model)
 	sections, known := services[provider]
-	if !known && b.has(provider) {
-		sections, known = []string{provider}, true
+	if b.has(provider) && !slices.Contains(sections, provider) {
+		sections, known = append([]string{provider}, sections...), true
 	}
 	for _, service := range sections {
 		if e := b.entry(service, spellings(model, provider, service)); e != nil {
