@@ -34,6 +34,11 @@ const bodyPause = 60 * time.Second
 // and a second attempt needs the bytes again. decoded tells that a
 // Content-Encoding was removed.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, decoded bool, err error) {
+	defer func() {
+		if errors.Is(err, errTooLarge) {
+			linger(w, r)
+		}
+	}()
 	if r.ContentLength > limit {
 		return nil, false, errTooLarge
 	}
@@ -49,6 +54,20 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 	defer closer()
 	body, err = readAtMost(rd, limit, r.ContentLength)
 	return body, rd != io.Reader(src), err
+}
+
+// lingerTime is for how long a body that was refused is read on.
+const lingerTime = 30 * time.Second
+
+// linger reads on after a refusal: many clients (httpx, and with it the Python
+// SDKs) look for an answer only once they have sent everything, and would see a
+// broken pipe instead of the 413. One that asks first gets its answer at once.
+func linger(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Expect") != "" {
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime)) // fails on a test's pipe only
+	_, _ = io.Copy(io.Discard, r.Body)
 }
 
 // patientReader moves the connection's read deadline on with every read.
