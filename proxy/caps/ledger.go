@@ -1,0 +1,169 @@
+package caps
+
+import (
+	"sync"
+	"time"
+
+	"llmgw/providers/price"
+)
+
+// MaxWait is how long a call should wait, at most, for running calls to settle
+// (SPEC section 6).
+const MaxWait = 10 * time.Second
+
+// Ledger knows what every cap has spent and holds. Settled and held money
+// together never exceed a cap, except where an attempt cost more than its hold
+// or the configuration was changed under running calls. It reads no clock,
+// starts nothing and never blocks; it is safe for concurrent use.
+//
+// Money belongs to the window in which its attempt began, by the clock as it
+// was read then. A hold that outlives its window stays in it and settles there;
+// the next window begins empty. Windows remember what was spent in them, so a
+// clock set back finds it again and nothing is refunded or reset twice.
+type Ledger struct {
+	mu     sync.Mutex
+	limits []*limit
+	active []*Hold // in no order; Hold.index is the place
+	queue  []*Ticket
+	pass   uint64 // of serving the queue; account.ahead belongs to one
+
+	parts []part // of the call being looked at, reused
+
+	recent     [1024]settled // ring of the last ends
+	recentNext int
+}
+
+// part is one cap's part in the decision about a call.
+type part struct {
+	account *account
+	least   price.Money // room without which the cap refuses; 0: it does not
+}
+
+// share is what one cap holds for an attempt.
+type share struct {
+	account *account
+	span    *span // that the attempt began in
+	amount  price.Money
+}
+
+// New returns a ledger in which nothing has been spent. The error joins what
+// is wrong with the caps. Where there is a past, [Ledger.Restore] follows.
+func New(caps []Config, now time.Time) (*Ledger, error) {
+	limits, err := newLimits(caps, now.Round(0))
+	if err != nil {
+		return nil, err
+	}
+	return &Ledger{limits: limits}, nil
+}
+
+// Reserve holds what an attempt may cost in every cap that matches, or in none
+// of them: then the Refusal says which cap refuses and why. Calls that wait in
+// [Ledger.Queue] come first; what they need is not given to others.
+func (l *Ledger) Reserve(s Scope, a Ask, now time.Time) (*Hold, *Refusal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now = now.Round(0) // wall time: the monotonic clock stands still while a laptop sleeps
+	a = a.sane()
+	l.serve(now)
+	h, v := l.try(&s, &a, now)
+	if h == nil {
+		return nil, l.refusal(v)
+	}
+	return h, nil
+}
+
+// Fits returns the most that an attempt could hold now, and whether any cap
+// limits it at all. It may be below zero. Caps with action = "warn" limit
+// nothing.
+func (l *Ledger) Fits(s Scope, now time.Time) (room price.Money, limited bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.match(&s, now.Round(0))
+	for i := range l.parts {
+		a := l.parts[i].account
+		if a.cap.warns {
+			continue
+		}
+		if r := a.room(); !limited || r < room {
+			room, limited = r, true
+		}
+	}
+	return room, limited
+}
+
+// match fills l.parts with the accounts that s counts in.
+func (l *Ledger) match(s *Scope, now time.Time) {
+	l.parts = l.parts[:0]
+	for _, c := range l.limits {
+		if c.matches(s) {
+			l.parts = append(l.parts, part{account: c.account(s, now)})
+		}
+	}
+}
+
+// try holds what a asks for in every matching cap, or in none.
+func (l *Ledger) try(s *Scope, a *Ask, now time.Time) (*Hold, verdict) {
+	l.match(s, now)
+	bound := a.Bound
+	var no verdict
+	for i := range l.parts {
+		most, v := l.judge(&l.parts[i], a)
+		if v.account != nil && (no.account == nil || no.canWait && !v.canWait) {
+			no = v
+		}
+		if most.Known {
+			bound = price.Of(min(bound.Money, most.Money))
+		}
+	}
+	if no.account != nil {
+		return nil, no
+	}
+	return l.hold(s, a, bound, now), verdict{}
+}
+
+// judge says whether a cap lets the call pass; most is known where it does so
+// only with a lower bound.
+func (l *Ledger) judge(p *part, a *Ask) (most price.Amount, v verdict) {
+	c := p.account.cap
+	if a.free() || c.warns {
+		return price.Amount{}, verdict{}
+	}
+	full := c.need(a, a.Bound)
+	if why := c.unmeasured(a); why != "" {
+		return price.Amount{}, verdict{account: p.account, reason: why}
+	}
+	p.least = full
+	if c.Clamp && a.Floor.Known {
+		p.least = c.need(a, a.Floor)
+	}
+	room := sub(p.account.room(), l.aheadIn(p.account))
+	switch {
+	case full <= room:
+		return price.Amount{}, verdict{}
+	case p.least <= room:
+		return price.Of(room), verdict{}
+	}
+	v = verdict{account: p.account, reason: ReasonRoom, need: price.Of(p.least)}
+	if p.least <= p.account.room() {
+		v.reason = ReasonQueue
+	}
+	v.canWait = p.least <= sub(c.usd, p.account.spent)
+	return price.Amount{}, v
+}
+
+// hold sets money aside in l.parts. bound is what the call may cost after
+// clamping.
+func (l *Ledger) hold(s *Scope, a *Ask, bound price.Amount, now time.Time) *Hold {
+	h := &Hold{Bound: bound, ledger: l, scope: *s, ask: *a, at: now, shares: make([]share, len(l.parts)), index: len(l.active)}
+	for i, p := range l.parts {
+		if p.account.cap.warns && !a.free() && p.account.cap.need(a, bound) > p.account.room() {
+			w := p.account.warning(1)
+			w.Passed = true
+			h.Warnings = append(h.Warnings, w)
+		}
+		h.shares[i] = p.account.take(p.account.here, a, bound)
+		h.noteHeld(h.shares[i].amount)
+	}
+	l.active = append(l.active, h)
+	return h
+}
