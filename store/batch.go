@@ -136,6 +136,7 @@ func (l *ledger) record(p *pending, seq int64) error {
 	if err := l.rollups.move(shares(e.call, e.attempts), -1); err != nil {
 		return err
 	}
+	p.n = e.n
 	before := *e
 	e.merge(p)
 	if err := l.writeCall(e, before.call, seq); err != nil {

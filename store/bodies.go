@@ -3,49 +3,95 @@ package store
 import (
 	"bytes"
 	"database/sql/driver"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
 
 const (
-	// bodyLinger is how long a packed body waits for company: a transaction of
-	// its own would cost as much as the body itself.
-	bodyLinger = 20 * time.Millisecond
+	// bodyLinger is how long packed bodies gather before a transaction takes
+	// them along, bodyPatience how long before they get one of their own.
+	bodyLinger   = 20 * time.Millisecond
+	bodyPatience = 50 * time.Millisecond
 	// bodyBatch is how many bytes of bodies go into one transaction, so that a
 	// begin that arrives meanwhile waits a few milliseconds at most.
 	bodyBatch = 256 << 10
+	// packWorth is the length from which bodies are compressed: the few hundred
+	// bytes that a shorter one would shrink by cost less to write than to find.
+	packWorth = 1 << 10
+	// packAtOnce is the length up to which a body is compressed by its caller,
+	// in some ten microseconds, and committed together with its change.
+	packAtOnce = 32 << 10
 )
 
-// newBody checks a body, cuts it and copies what the caller may reuse.
-func newBody(b Body, limit int64) body {
-	if b.Size == 0 {
-		b.Size = int64(len(b.Data))
-	}
-	if int64(len(b.Data)) > limit {
-		b.Data = b.Data[:limit]
-	}
-	b.Truncated = b.Truncated || int64(len(b.Data)) < b.Size
-	b.Data = bytes.Clone(b.Data)
-	return body{Body: b}
-}
-
-// packer compresses bodies beside the writer and hands them on in bunches.
+// packer compresses bodies: short ones for the caller, others beside the
+// writer.
 type packer struct {
-	in   *inbox
-	zstd *zstd.Encoder
-	done chan struct{}
+	in    *inbox
+	limit int64         // bytes kept of a body
+	short *zstd.Encoder // for callers, who never wait for a long one
+	long  *zstd.Encoder
+	done  chan struct{}
 }
 
-func newPacker(in *inbox) (*packer, error) {
-	// The default window of 4 MB per encoder would be most of an idle server.
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(512<<10), zstd.WithLowerEncoderMem(true))
+func newPacker(in *inbox, limit int64) (*packer, error) {
+	encoder := func(window, concurrency int) (*zstd.Encoder, error) {
+		// The default window of 4 MB per encoder would be most of an idle server.
+		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(concurrency),
+			zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true))
+	}
+	short, err := encoder(packAtOnce, 2)
 	if err != nil {
 		return nil, fmt.Errorf("preparing compression: %w", err)
 	}
-	return &packer{in: in, zstd: e, done: make(chan struct{})}, nil
+	long, err := encoder(512<<10, 1)
+	if err != nil {
+		return nil, fmt.Errorf("preparing compression: %w", err)
+	}
+	return &packer{in: in, limit: limit, short: short, long: long, done: make(chan struct{})}, nil
+}
+
+// take checks a body, cuts it and copies what the caller may reuse,
+// compressed where that takes no time.
+func (p *packer) take(b Body) (body, error) {
+	part, err := partNumber(b.Part)
+	if err != nil {
+		return body{}, err
+	}
+	if b.Size == 0 {
+		b.Size = int64(len(b.Data))
+	}
+	if int64(len(b.Data)) > p.limit {
+		b.Data = b.Data[:p.limit]
+	}
+	b.Truncated = b.Truncated || int64(len(b.Data)) < b.Size
+	switch n := len(b.Data); {
+	case n < packWorth:
+		b.Data = rawFrame(b.Data)
+	case n <= packAtOnce:
+		b.Data = p.short.EncodeAll(b.Data, make([]byte, 0, n/2))
+	default:
+		b.Data = bytes.Clone(b.Data)
+		return body{Body: b, part: part}, nil
+	}
+	return body{Body: b, part: part, packed: true}, nil
+}
+
+// rawFrame wraps bytes as a zstd frame that holds them as they are, so that
+// all bodies read alike (RFC 8878, sections 3.1.1 and 3.1.1.2).
+func rawFrame(data []byte) []byte {
+	const magic, singleSegment, size4, lastRawBlock = 0xFD2FB528, 1 << 5, 2 << 6, 1
+	f := binary.LittleEndian.AppendUint32(make([]byte, 0, len(data)+12), magic)
+	f = append(f, singleSegment|size4)
+	f = binary.LittleEndian.AppendUint32(f, uint32(len(data)))
+	block := uint32(len(data))<<3 | lastRawBlock
+	f = append(f, byte(block), byte(block>>8), byte(block>>16))
+	return append(f, data...)
 }
 
 func (p *packer) run() {
@@ -54,11 +100,8 @@ func (p *packer) run() {
 		for p.pack() {
 		}
 		if p.in.closed() {
-			p.in.release()
 			return
 		}
-		p.linger()
-		p.in.release()
 	}
 }
 
@@ -68,46 +111,57 @@ func (p *packer) pack() bool {
 		return false
 	}
 	raw := len(b.Data)
-	b.Data = p.zstd.EncodeAll(b.Data, make([]byte, 0, raw/4+64))
-	p.in.addPacked(b, raw)
+	if !b.packed {
+		b.Data, b.packed = p.long.EncodeAll(b.Data, make([]byte, 0, raw/4+64)), true
+	}
+	p.in.giveBack(b, raw)
 	return true
 }
 
-// linger packs what comes in until bodyLinger is over or the store closes.
-func (p *packer) linger() {
-	timer := time.NewTimer(bodyLinger)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return
-		case <-p.in.wakePacker:
-			for p.pack() {
-			}
-			if p.in.closed() {
-				wake(p.in.wakePacker) // for run to see
-				return
-			}
-		}
+func (p *packer) close() error { return errors.Join(p.short.Close(), p.long.Close()) }
+
+// errUnknownPart is a body under a name that the record has no place for.
+var errUnknownPart = errors.New("unknown part of a call")
+
+// partBits is how far calls.n is shifted to make room for the part's number
+// in bodies.k.
+const partBits = attemptBits + 1
+
+// partNumber tells the parts of a call apart: its request and response, and
+// after them each attempt's answer and request.
+func partNumber(part string) (int64, error) {
+	switch part {
+	case "request":
+		return 0, nil
+	case "response":
+		return 1, nil
 	}
+	rest, isAttempt := strings.CutPrefix(part, "attempt.")
+	rest, request := strings.CutSuffix(rest, ".request")
+	n, err := strconv.ParseUint(rest, 10, attemptBits)
+	if !isAttempt || err != nil || n == 0 {
+		return 0, fmt.Errorf("recording a body: %w: %q", errUnknownPart, part)
+	}
+	return int64(n)<<1 | bit(request), nil
 }
 
 // bodyTable writes and removes bodies within a transaction of its user.
 type bodyTable struct {
 	total int64 // what all bodies count for, as of the last commit
 
-	write, old, oldest, remove, removeCall, setTotal *stmt
+	insert, replace, old, oldest, remove, removeCall, setTotal *stmt
 }
 
 func newBodyTable(c *conn) (*bodyTable, error) {
+	const row = "INTO bodies(k, part, size, truncated, content_type, headers, stored, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 	t := &bodyTable{}
 	err := prepareAll(c, map[**stmt]string{
-		&t.write: `INSERT OR REPLACE INTO bodies(call, part, size, truncated, content_type, headers, stored, data)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		&t.old:        `SELECT stored FROM bodies WHERE call = ? AND part = ?`,
-		&t.oldest:     `SELECT n, stored FROM bodies ORDER BY n LIMIT 64`,
-		&t.remove:     `DELETE FROM bodies WHERE n = ?`,
-		&t.removeCall: `DELETE FROM bodies WHERE call = ? RETURNING stored`,
+		&t.insert:     "INSERT " + row + " ON CONFLICT (k) DO NOTHING",
+		&t.replace:    "REPLACE " + row,
+		&t.old:        `SELECT stored FROM bodies WHERE k = ?`,
+		&t.oldest:     `SELECT k, stored FROM bodies ORDER BY k LIMIT 64`,
+		&t.remove:     `DELETE FROM bodies WHERE k = ?`,
+		&t.removeCall: `DELETE FROM bodies WHERE k BETWEEN ? AND ? RETURNING stored`,
 		&t.setTotal:   `UPDATE meta SET value = ? WHERE name = 'bodies_bytes'`,
 	})
 	if err != nil {
@@ -119,8 +173,13 @@ func newBodyTable(c *conn) (*bodyTable, error) {
 
 // put writes one body of call and returns by how much the total grows.
 func (t *bodyTable) put(call int64, b *body) (int64, error) {
-	grown := storedSize(b)
-	err := t.old.with(call, b.Part).each(func(row []driver.Value) error {
+	k, stored := call<<partBits|b.part, storedSize(b)
+	row := []any{k, b.Part, b.Size, bit(b.Truncated), b.ContentType, b.Headers, stored, b.Data}
+	if inserted, err := t.insert.with(row...).run(); err != nil || inserted > 0 {
+		return stored, err
+	}
+	grown := stored
+	err := t.old.with(k).each(func(row []driver.Value) error {
 		stored, _ := row[0].(int64)
 		grown -= stored
 		return nil
@@ -128,8 +187,7 @@ func (t *bodyTable) put(call int64, b *body) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	data := b.Data
-	return grown, t.write.with(call, b.Part, b.Size, bit(b.Truncated), b.ContentType, b.Headers, storedSize(b), data).exec()
+	return grown, t.replace.with(row...).exec()
 }
 
 // storedSize is what a body occupies: its row, and whole pages once the data
@@ -142,5 +200,3 @@ func storedSize(b *body) int64 {
 	}
 	return n
 }
-
-func (p *packer) close() error { return p.zstd.Close() }

@@ -28,8 +28,8 @@ func (r *Reader) Check(ctx context.Context) (problems []string, err error) {
 	for _, q := range [...]string{
 		`SELECT 'attempt ' || (k % 1024) || ' belongs to no call: ' || (k / 1024) FROM attempts
 			WHERE NOT EXISTS (SELECT 1 FROM calls WHERE n = k / 1024) LIMIT 20`,
-		`SELECT 'body ' || part || ' belongs to no call: ' || call FROM bodies
-			WHERE NOT EXISTS (SELECT 1 FROM calls WHERE n = call) LIMIT 20`,
+		`SELECT 'body ' || part || ' belongs to no call: ' || (k / 2048) FROM bodies
+			WHERE NOT EXISTS (SELECT 1 FROM calls WHERE n = k / 2048) LIMIT 20`,
 		`SELECT 'the bodies count for ' || total || ' bytes, not ' || value FROM meta, (SELECT coalesce(sum(stored), 0) AS total FROM bodies)
 			WHERE name = 'bodies_bytes' AND total <> value`,
 	} {

@@ -104,6 +104,15 @@ func (s *stmt) exec() error {
 	return err
 }
 
+// run is exec for a statement of which it matters how many rows it changed.
+func (s *stmt) run() (changed int64, err error) {
+	r, err := s.raw.(driver.StmtExecContext).ExecContext(context.Background(), s.args[:s.set])
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
 // each calls f with every row; the slice is f's only until it returns.
 func (s *stmt) each(f func(row []driver.Value) error) (err error) {
 	rows, err := s.raw.(driver.StmtQueryContext).QueryContext(context.Background(), s.args[:s.set])

@@ -282,7 +282,7 @@ func TestCheckFindsDisagreement(t *testing.T) {
 		"a lost rollup": "DELETE FROM rollups",
 		"a latency":     "UPDATE rollups SET latency = x''",
 		"an attempt":    "INSERT INTO attempts(k, provider, model, key, started_at, hedge, waited_us, price) VALUES (9999999, '', '', '', 0, 0, 0, '')",
-		"a body":        "INSERT INTO bodies(call, part, size, truncated, content_type, headers, stored, data) VALUES (999, '', 0, 0, '', '', 0, x'')",
+		"a body":        "INSERT INTO bodies(k, part, size, truncated, content_type, headers, stored, data) VALUES (999 * 2048, '', 0, 0, '', '', 0, x'')",
 		"body sizes":    "UPDATE meta SET value = 5 WHERE name = 'bodies_bytes'",
 		"a cost":        "UPDATE attempts SET cost = cost + 1",
 	} {

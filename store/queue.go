@@ -20,6 +20,7 @@ type pending struct {
 	final    bool
 	bytes    int64
 	since    time.Time
+	n        int64         // calls.n, once it was written
 	done     chan struct{} // closed when committed or rejected
 	err      error         // why it was rejected; read after done
 }
@@ -27,7 +28,10 @@ type pending struct {
 // body is a body on its way to the file.
 type body struct {
 	Body
-	after uint64 // changes that must be committed before it
+	part   int64    // its number, see partNumber
+	packed bool     // Data is compressed
+	of     *pending // the change it came with, nil: none
+	after  uint64   // changes that must be written before it
 }
 
 // inbox is what waits for the writer. Changes wait without limit, since a row
@@ -43,8 +47,9 @@ type inbox struct {
 	packed     []body // to be written
 	bodyBytes  int64  // of raw and packed
 	bodyLimit  int64
-	bodyLost   int64 // dropped, ever
-	bodiesDue  bool  // packed ones have waited long enough
+	bodyLost   int64       // dropped, ever
+	packedAt   time.Time   // when packed ceased to be empty
+	packedDue  *time.Timer // wakes the writer for packed ones that no change took along
 	live       []Live
 	liveSet    bool
 	states     map[string][]byte
@@ -54,10 +59,13 @@ type inbox struct {
 }
 
 func newInbox(bodyLimit int64) *inbox {
-	return &inbox{
+	q := &inbox{
 		bodyLimit: bodyLimit, states: map[string][]byte{},
 		wakeWriter: make(chan struct{}, 1), wakePacker: make(chan struct{}, 1),
 	}
+	q.packedDue = time.AfterFunc(time.Hour, func() { wake(q.wakeWriter) })
+	q.packedDue.Stop()
+	return q
 }
 
 // wake makes a loop that waits on ch look again; a wake already due suffices.
@@ -80,16 +88,24 @@ func (q *inbox) push(p *pending, bodies []body) error {
 		q.bytes += p.bytes
 		wake(q.wakeWriter)
 	}
-	for _, b := range bodies {
-		b.after = q.pushed
-		q.raw = append(q.raw, b)
-		q.bodyBytes += int64(len(b.Data))
-	}
-	if len(bodies) > 0 {
-		q.dropBodies()
-		wake(q.wakePacker)
+	for i := range bodies {
+		bodies[i].of, bodies[i].after = p, q.pushed
+		q.pushBody(bodies[i])
 	}
 	return nil
+}
+
+// pushBody queues a body for the packer, or for the writer when it is packed
+// and would not overtake another.
+func (q *inbox) pushBody(b body) {
+	q.bodyBytes += int64(len(b.Data))
+	if b.packed && len(q.raw) == 0 && q.packing == 0 {
+		q.addPacked(b)
+	} else {
+		q.raw = append(q.raw, b)
+		wake(q.wakePacker)
+	}
+	q.dropBodies()
 }
 
 // dropBodies keeps the bodies that wait within their limit, oldest out first.
@@ -143,41 +159,55 @@ func (q *inbox) takeRaw() (body, bool) {
 	return b, true
 }
 
-// addPacked takes back what takeRaw gave out, rawBytes long then.
-func (q *inbox) addPacked(b body, rawBytes int) {
+// giveBack takes back what takeRaw gave out, rawBytes long then.
+func (q *inbox) giveBack(b body, rawBytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.packing--
-	q.packed = append(q.packed, b)
 	q.bodyBytes += int64(len(b.Data)) - int64(rawBytes)
+	q.addPacked(b)
 	q.dropBodies()
 }
 
-// release lets the writer take the packed bodies.
-func (q *inbox) release() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.bodiesDue = true
-	wake(q.wakeWriter)
+func (q *inbox) addPacked(b body) {
+	if len(q.packed) == 0 {
+		q.packedAt = time.Now()
+		q.packedDue.Reset(bodyPatience)
+	}
+	q.packed = append(q.packed, b)
+	if q.closing {
+		wake(q.wakeWriter)
+	}
 }
 
-// takePacked removes bodies of about limit bytes whose calls are committed,
-// given that the first committed changes are.
-func (q *inbox) takePacked(limit int, committed uint64) []body {
+// takePacked removes bodies of about limit bytes whose calls are written,
+// given that the first written changes are. It leaves them to gather for a
+// while: together they cost half of what they cost alone. riding tells that
+// there will be a transaction anyway.
+func (q *inbox) takePacked(limit int, written uint64, riding bool) []body {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.bodiesDue {
+	if len(q.packed) == 0 {
+		return nil
+	}
+	wait := bodyPatience
+	if riding {
+		wait = bodyLinger
+	}
+	if age := time.Since(q.packedAt); !q.closing && age < wait {
 		return nil
 	}
 	n, size := 0, 0
-	for n < len(q.packed) && size < limit && q.packed[n].after <= committed {
+	for n < len(q.packed) && size < limit && q.packed[n].after <= written {
 		size += len(q.packed[n].Data)
 		n++
 	}
 	taken := slices.Clone(q.packed[:n])
 	q.packed = slices.Delete(q.packed, 0, n)
 	q.bodyBytes -= int64(size)
-	q.bodiesDue = len(q.packed) > 0
+	if len(q.packed) == 0 {
+		q.packedDue.Stop()
+	}
 	return taken
 }
 
@@ -185,7 +215,7 @@ func (q *inbox) takePacked(limit int, committed uint64) []body {
 func (q *inbox) putBack(bodies []body) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.packed, q.bodiesDue = slices.Concat(bodies, q.packed), true
+	q.packed = slices.Concat(bodies, q.packed)
 	for _, b := range bodies {
 		q.bodyBytes += int64(len(b.Data))
 	}

@@ -205,13 +205,16 @@ func (r *Reader) Server(ctx context.Context) (Server, error) {
 	return s, err
 }
 
+// ofCall finds the bodies of the call with the id that is bound first.
+const ofCall = "k BETWEEN (SELECT n * 2048 FROM calls WHERE id = ?1) AND (SELECT n * 2048 + 2047 FROM calls WHERE id = ?1)"
+
 // Bodies returns what is kept of a call's bodies, without their data.
 func (r *Reader) Bodies(ctx context.Context, callID string) (list []Body, err error) {
 	err = r.each(ctx, func(f *fields) error {
 		list = append(list, readBody(f, callID))
 		return nil
 	}, `SELECT part, size, truncated, content_type, headers FROM bodies
-		WHERE call = (SELECT n FROM calls WHERE id = ?) ORDER BY part`, callID)
+		WHERE `+ofCall+` ORDER BY part`, callID)
 	return list, err
 }
 
@@ -223,7 +226,7 @@ func (r *Reader) Body(ctx context.Context, callID, part string) (b Body, err err
 		b.Data, err = r.zstd.DecodeAll(f.blob(), nil)
 		return err
 	}, `SELECT part, size, truncated, content_type, headers, data FROM bodies
-		WHERE call = (SELECT n FROM calls WHERE id = ?) AND part = ?`, callID, part)
+		WHERE `+ofCall+` AND part = ?2`, callID, part)
 	return b, err
 }
 

@@ -125,7 +125,7 @@ func (s *Store) start() error {
 	if s.writer, err = newWriter(s.path, s.opt, s.in, c); err != nil {
 		return errors.Join(err, c.close())
 	}
-	if s.packer, err = newPacker(s.in); err != nil {
+	if s.packer, err = newPacker(s.in, s.opt.BodiesMax); err != nil {
 		return errors.Join(err, s.writer.wal.beside.close(), c.close())
 	}
 	go s.packer.run()
@@ -144,12 +144,14 @@ func (s *Store) Commit(ctx context.Context, c Change) error {
 	if err != nil {
 		return err
 	}
-	var bodies []body
-	for _, b := range c.Bodies {
+	bodies := make([]body, len(c.Bodies))
+	for i, b := range c.Bodies {
 		if b.CallID == "" {
 			b.CallID = p.id
 		}
-		bodies = append(bodies, newBody(b, s.opt.BodiesMax))
+		if bodies[i], err = s.packer.take(b); err != nil {
+			return err
+		}
 	}
 	if err := s.in.push(p, bodies); err != nil {
 		return err
@@ -167,7 +169,10 @@ func (s *Store) Commit(ctx context.Context, c Change) error {
 func (s *Store) AddBodies(bodies ...Body) error {
 	list := make([]body, len(bodies))
 	for i, b := range bodies {
-		list[i] = newBody(b, s.opt.BodiesMax)
+		var err error
+		if list[i], err = s.packer.take(b); err != nil {
+			return err
+		}
 	}
 	return s.in.push(nil, list)
 }

@@ -25,6 +25,7 @@ type tidier struct {
 
 	oldCalls, dropCall, dropAttempts, setPruned, freelist *stmt
 	prunedBefore                                          int64
+	prunedTo                                              int64 // highest calls.n removed since the start
 }
 
 func newTidier(c *conn) (*tidier, error) {
@@ -123,6 +124,9 @@ func (w *writer) pruneCalls(now time.Time) (bool, error) {
 	})
 	if err == nil {
 		w.bodies.total, w.tidy.prunedBefore = total, pruned
+		for _, c := range old {
+			w.tidy.prunedTo = max(w.tidy.prunedTo, c.n)
+		}
 	}
 	return err == nil, err
 }
@@ -131,7 +135,7 @@ func (w *writer) pruneCalls(now time.Time) (bool, error) {
 // its bodies counted for and the latest instant at which anything of it counts.
 func (w *writer) removeCall(c oldCall) (freed, end int64, err error) {
 	end = c.end
-	err = w.bodies.removeCall.with(c.n).each(func(row []driver.Value) error {
+	err = w.bodies.removeCall.with(c.n<<partBits, (c.n+1)<<partBits-1).each(func(row []driver.Value) error {
 		stored, _ := row[0].(int64)
 		freed += stored
 		return nil

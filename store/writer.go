@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -103,6 +104,9 @@ func (w *writer) run() {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
+		// Whoever is about to commit joins this batch: under load, halves the
+		// number of transactions.
+		runtime.Gosched()
 		more, err := w.round()
 		w.note(err)
 		switch {
@@ -138,7 +142,7 @@ func (w *writer) pause() bool {
 // round does one piece of each kind of work, changes first. It reports whether
 // there may be more to do at once.
 func (w *writer) round() (more bool, err error) {
-	for _, work := range [...]func() (bool, error){w.writeChanges, w.writeBodies, w.beat, w.look, w.clean, w.keepWAL} {
+	for _, work := range [...]func() (bool, error){w.writeChanges, w.beat, w.look, w.clean, w.keepWAL} {
 		did, err := work()
 		if err != nil {
 			return false, err
@@ -148,15 +152,23 @@ func (w *writer) round() (more bool, err error) {
 	return more, nil
 }
 
-// writeChanges commits what waits, with the extras, in one transaction.
+// writeChanges commits what waits, with its bodies and the extras, in one
+// transaction.
 func (w *writer) writeChanges() (bool, error) {
 	batch, extra := w.in.take(batchLimit), w.in.takeExtras()
-	if len(batch) == 0 && extra.empty() {
+	bodies := w.in.takePacked(bodyBatch, w.committed+uint64(len(batch)), len(batch) > 0 || !extra.empty())
+	if len(batch) == 0 && len(bodies) == 0 && extra.empty() {
 		return false, nil
 	}
-	err := w.transact(func(seq int64) error {
+	total, lost := w.bodies.total, 0
+	err := w.transact(func(seq int64) (err error) {
 		if err := w.record(batch, seq); err != nil {
 			return err
+		}
+		if len(bodies) > 0 {
+			if total, lost, err = w.writeBodies(bodies); err != nil {
+				return err
+			}
 		}
 		if len(batch) > 0 && extra.empty() {
 			return nil // the rows carry seq: a page less to write
@@ -165,8 +177,11 @@ func (w *writer) writeChanges() (bool, error) {
 	})
 	if err != nil {
 		w.in.putBackExtras(extra)
+		w.in.putBack(bodies)
 		return false, err
 	}
+	w.bodies.total = total
+	w.in.lostBodies(lost)
 	w.committed += uint64(len(batch))
 	w.in.finish(len(batch))
 	return true, nil
@@ -251,38 +266,34 @@ func (w *writer) replaceLive(rows []Live) error {
 	return nil
 }
 
-// writeBodies writes some of the bodies whose calls are in the file.
-func (w *writer) writeBodies() (bool, error) {
-	batch := w.in.takePacked(bodyBatch, w.committed)
-	if len(batch) == 0 {
-		return false, nil
-	}
-	total, lost := w.bodies.total, 0
-	err := w.transact(func(seq int64) error {
-		for i := range batch {
-			n, ok, err := w.ledger.number(batch[i].CallID)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				lost++
-				continue
-			}
-			grown, err := w.bodies.put(n, &batch[i])
-			if err != nil {
-				return fmt.Errorf("recording a body of call %s: %w", batch[i].CallID, err)
-			}
-			total += grown
+// writeBodies writes bodies and returns what all of them count for then, and
+// how many had no call to belong to.
+func (w *writer) writeBodies(list []body) (total int64, lost int, err error) {
+	total = w.bodies.total
+	for i := range list {
+		n, ok, err := w.callOf(&list[i])
+		if err != nil {
+			return 0, 0, err
 		}
-		return errors.Join(w.bodies.setTotal.with(total).exec(), w.setSeq.with(seq).exec())
-	})
-	if err != nil {
-		w.in.putBack(batch)
-		return false, err
+		if !ok {
+			lost++
+			continue
+		}
+		grown, err := w.bodies.put(n, &list[i])
+		if err != nil {
+			return 0, 0, fmt.Errorf("recording a body of call %s: %w", list[i].CallID, err)
+		}
+		total += grown
 	}
-	w.bodies.total = total
-	w.in.lostBodies(lost)
-	return true, nil
+	return total, lost, w.bodies.setTotal.with(total).exec()
+}
+
+// callOf is the number of the call that a body belongs to; false for none.
+func (w *writer) callOf(b *body) (n int64, ok bool, err error) {
+	if p := b.of; p != nil && p.err == nil && p.id == b.CallID && p.n > w.tidy.prunedTo {
+		return p.n, true, nil
+	}
+	return w.ledger.number(b.CallID)
 }
 
 // beat writes the heartbeat when it is due.

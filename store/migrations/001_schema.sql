@@ -112,19 +112,19 @@ CREATE TABLE attempts (
   reused              INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- stored is what the body counts for against [store] max_size. data comes
--- last, so that the other columns are read without it.
+-- k is calls.n * 2048 + the number of the part: request 0, response 1,
+-- attempt.N 2N, attempt.N.request 2N + 1. stored is what the body counts for
+-- against [store] max_size. data comes last, so that the other columns are
+-- read without it.
 CREATE TABLE bodies (
-  n            INTEGER PRIMARY KEY,
-  call         INTEGER NOT NULL, -- calls.n
+  k            INTEGER PRIMARY KEY,
   part         TEXT NOT NULL,
   size         INTEGER NOT NULL,
   truncated    INTEGER NOT NULL,
   content_type TEXT NOT NULL,
   headers      TEXT NOT NULL,
   stored       INTEGER NOT NULL,
-  data         BLOB NOT NULL,    -- zstd
-  UNIQUE (call, part)
+  data         BLOB NOT NULL     -- zstd
 ) STRICT;
 
 -- Sums per quarter of an hour (there are time zones at +05:45). Attempts
