@@ -50,6 +50,7 @@ type attempt struct {
 	eof     bool
 	broken  bool // an error event followed content
 	drained bool // read on without its client
+	sent    bool // the request had a connection to go out on
 
 	committed atomic.Bool // for the context's watcher
 
@@ -229,6 +230,7 @@ func (c *call) send(a *attempt, req *http.Request) {
 	req = req.WithContext(httptrace.WithClientTrace(a.ctx, tm.trace()))
 	resp, err := a.c.up.roundTrip(req)
 	tm.fill(a.row)
+	a.sent = tm.gotConn()
 	if err != nil {
 		c.broke(a, err, tm.gotConn())
 		return
@@ -379,8 +381,5 @@ func (c *call) closeAttempt(a *attempt) {
 	if f := a.fault(); f != "" {
 		a.row.Outcome, a.row.Error = string(f), c.clean(a.verdict.Text)
 	}
-	if a.meter != nil {
-		res := a.meter.Result()
-		c.usageKnown(a.row, res)
-	}
+	c.charge(a)
 }

@@ -15,6 +15,7 @@ import (
 
 	"llmgw/providers"
 	"llmgw/providers/dialect"
+	"llmgw/providers/price"
 	"llmgw/proxy/breaker"
 	"llmgw/store"
 )
@@ -27,6 +28,7 @@ type Config struct {
 	Breaker   breaker.Config
 	Store     store.Config // what of a call is kept, and what happens when it cannot be
 	Routes    []RouteConfig
+	Prices    *price.Book           // nil: the built-in one
 	Providers []*providers.Provider // configured ones first, then those that exist without configuration
 
 	// FailoverFor gives the [failover] values for a route (its model pattern,
@@ -68,6 +70,7 @@ type settings struct {
 	guard    guard
 	router   router
 	redactor *providers.Redactor
+	prices   *pricer
 }
 
 func newSettings(cfg Config, deps Deps) (*settings, error) {
@@ -75,7 +78,7 @@ func newSettings(cfg Config, deps Deps) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &settings{cfg: cfg, guard: newGuard(cfg.Listen, cfg.Server), router: router, redactor: providers.NewRedactor(cfg.Providers)}, nil
+	return &settings{cfg: cfg, guard: newGuard(cfg.Listen, cfg.Server), router: router, redactor: providers.NewRedactor(cfg.Providers), prices: newPricer(cfg.Prices)}, nil
 }
 
 // New wires a gateway. It starts one goroutine, which writes the live rows of

@@ -58,21 +58,17 @@ func (c *call) answerHeaders(a *attempt) {
 	if c.waited > 0 {
 		set("X-Llmgw-Waited", seconds(c.waited))
 	}
-	if !c.facts.Stream && a != nil {
-		if c.rec.Cost.Known {
-			set("X-Llmgw-Cost-Usd", c.rec.Cost.Money.String())
-		}
-		set("X-Llmgw-Cost-Source", c.costSource(a))
-	}
 }
 
-// costSource says where the cost comes from. The price book is not built yet:
-// what is not free is unpriced, never 0.
-func (c *call) costSource(*attempt) string {
-	if c.free() {
-		return "free"
+// costHeaders say what an answer that was not streamed cost; they are known
+// only once it has been read to its end.
+func (c *call) costHeaders() {
+	if c.rec.Cost.Known {
+		c.w.Header().Set("X-Llmgw-Cost-Usd", c.rec.Cost.Money.String())
 	}
-	return "unpriced"
+	if c.rec.CostSource != "" {
+		c.w.Header().Set("X-Llmgw-Cost-Source", c.rec.CostSource)
+	}
 }
 
 // maxTrail bounds x-llmgw-attempts (SPEC section 4).

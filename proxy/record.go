@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"llmgw/providers/dialect"
 	"llmgw/store"
 )
 
@@ -51,14 +50,6 @@ func (t *tee) bytes() []byte {
 		return t.chunks[0]
 	}
 	return slices.Concat(t.chunks...)
-}
-
-// usageKnown copies what the meter read to the attempt and the call.
-func (c *call) usageKnown(a *store.Attempt, res dialect.Result) {
-	a.Usage, a.ModelReported, a.Finish = res.Usage, cut(res.Model, 256), cut(res.Finish, 64)
-	a.CostSource = c.costSource(nil)
-	c.rec.Usage, c.rec.ModelReported, c.rec.FinishReason = a.Usage, a.ModelReported, a.Finish
-	c.rec.CostSource = a.CostSource
 }
 
 // bodies are the bytes to keep of this call, as [store] bodies asks, with

@@ -226,7 +226,6 @@ func (c *call) flush() bool {
 // settle records the outcome and then releases the end.
 func (c *call) settle(a *attempt, ok bool) {
 	res := a.meter.Result()
-	c.usageKnown(a.row, res)
 	switch {
 	case !a.drained && c.wholeAnswer(a, res):
 		c.settleWhole(a)
@@ -253,8 +252,12 @@ func (c *call) settleWhole(a *attempt) {
 	a.row.Outcome = store.OutcomeOK
 	a.row.Duration = time.Since(a.row.StartedAt)
 	c.g.health.finished(c, a.c, time.Now())
+	c.charge(a)
 	c.sent.add(a.end)
 	c.finish(store.StatusOK)
+	if !c.headed {
+		c.costHeaders()
+	}
 	if !c.headed && !c.bodyless(a) {
 		c.w.Header().Set("Content-Length", strconv.Itoa(len(a.end)))
 	}
@@ -341,6 +344,7 @@ func (c *call) closeCommitted(a *attempt) {
 	a.close()
 	a.row.Duration = time.Since(a.row.StartedAt)
 	a.row.Outcome, a.row.Error = string(a.fault()), c.clean(a.verdict.Text)
+	c.charge(a)
 }
 
 // gone ends a call whose client left before the commit.

@@ -1,0 +1,160 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+
+	"llmgw/providers/dialect"
+	"llmgw/providers/llm"
+	"llmgw/providers/price"
+	"llmgw/store"
+)
+
+// pricer finds the price of a target and keeps it for the minute: prices
+// change by the date and by the hour, and freezing one is work.
+type pricer struct {
+	book *price.Book
+
+	mu     sync.Mutex
+	minute time.Time
+	prices map[target]pricing
+}
+
+// pricing is a price and the text that freezes it on an attempt.
+type pricing struct {
+	price price.Price
+	text  string
+	known bool
+}
+
+func newPricer(book *price.Book) *pricer {
+	if book == nil {
+		book = price.Builtin()
+	}
+	return &pricer{book: book, prices: make(map[target]pricing)}
+}
+
+// of returns what the model costs at the provider at a time.
+func (p *pricer) of(up *upstream, model string, at time.Time) pricing {
+	key := target{up, model}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if minute := at.Truncate(time.Minute); !minute.Equal(p.minute) {
+		p.minute = minute
+		clear(p.prices)
+	}
+	found, ok := p.prices[key]
+	if !ok {
+		found.price, found.known = p.book.Lookup(up.p.Name, model, at)
+		if found.known {
+			found.text = found.price.String()
+		}
+		p.prices[key] = found
+	}
+	return found
+}
+
+// charge works out what an attempt that has ended costs, and with it the call.
+func (c *call) charge(a *attempt) {
+	var res dialect.Result
+	if a.meter != nil {
+		res = a.meter.Result()
+	}
+	row := a.row
+	row.Usage, row.ModelReported, row.Finish = res.Usage, cut(res.Model, 256), cut(res.Finish, 64)
+	c.price(a, &res)
+	c.rec.Usage, c.rec.ModelReported, c.rec.FinishReason = row.Usage, row.ModelReported, row.Finish
+	c.total()
+}
+
+// price sets the attempt's cost and its basis. An attempt that failed before
+// content and reported no usage is not charged for, unless llmgw or the client
+// left a provider that was at work.
+func (c *call) price(a *attempt, res *dialect.Result) {
+	row := a.row
+	switch {
+	case c.free() || a.c.up.p.Free:
+		row.Cost, row.CostSource = price.Of(0), store.CostFree
+		return
+	case !a.committed.Load() && !res.Usage.Known() && !a.abandoned():
+		return
+	}
+	p := c.set.prices.of(a.c.up, row.Model, row.StartedAt)
+	usage, estimated := c.usageToCharge(a, res, p.price.MaxOutput())
+	b, err := p.price.Cost(usage, row.StartedAt)
+	if err != nil {
+		c.g.log.Error("the cost of a call cannot be expressed", "call", c.rec.ID, "err", err)
+	}
+	row.Usage, row.Price = usage, p.text
+	row.Cost, row.CostSource = b.Amount, string(b.Basis)
+	if estimated && row.Cost.Known {
+		row.CostSource = store.CostEstimated
+	}
+	if a.c.cred.Plan {
+		row.Worth, row.Cost, row.CostSource = row.Cost, price.Of(0), store.CostPlan
+	}
+}
+
+// abandoned tells whether the provider had the request and was left before it
+// answered: it may charge for the prompt.
+func (a *attempt) abandoned() bool {
+	return a.sent && (a.fault() == llm.Timeout || a.fault() == llm.ClientGone)
+}
+
+// bytesPerToken is the usual length of a token in English text and code; an
+// estimate made with it is labelled as one.
+const bytesPerToken = 4
+
+// usageToCharge is the usage the provider reported, or where its last word is
+// missing (a cut or abandoned stream, a service that reports none) an
+// estimate: what was reported where that is more, never more output than was
+// asked for or than the model can write (most).
+func (c *call) usageToCharge(a *attempt, res *dialect.Result, most llm.Count) (usage llm.Usage, estimated bool) {
+	usage = res.Usage
+	if res.UsageFinal || !c.metered() || a.row.Outcome == store.OutcomeOK && usage.Known() {
+		return usage, false
+	}
+	if !usage.Input.Known {
+		usage.Input = llm.Tokens(int64(len(c.body)) / bytesPerToken)
+	}
+	output := max((res.OutputBytes+bytesPerToken-1)/bytesPerToken, usage.Output.Or(0))
+	if asked := c.facts.MaxTokens; asked.Known {
+		most = asked
+	}
+	if most.Known {
+		output = min(output, most.N*int64(max(c.facts.N, 1)))
+	}
+	usage.Output = llm.Tokens(output)
+	return usage, true
+}
+
+// metered tells whether the answer's own words are tokens that are charged.
+func (c *call) metered() bool {
+	switch c.ep.Op {
+	case dialect.OpChat, dialect.OpCompletions, dialect.OpMessages:
+		return true
+	}
+	return false
+}
+
+// total adds the attempts up to the call's cost: unknown as soon as one that
+// was charged is. The source is that of the attempt that served, or of the
+// last one that was charged.
+func (c *call) total() {
+	var sum, worth price.Money
+	known, source := true, ""
+	for _, a := range c.attempts {
+		if a.CostSource == "" {
+			continue
+		}
+		source = a.CostSource
+		known = known && a.Cost.Known
+		sum += a.Cost.Money
+		worth += a.Worth.Money
+		c.rec.Worth = price.Amount{Money: worth, Known: c.rec.Worth.Known || a.Worth.Known}
+	}
+	c.rec.Cost, c.rec.CostSource = price.Amount{}, source
+	if source != "" && known {
+		c.rec.Cost = price.Of(sum)
+	}
+}
