@@ -27,6 +27,41 @@ func BenchmarkPeek(b *testing.B) {
 	}
 }
 
+// BenchmarkBound is what the ledger's reading of a body costs, of text and of
+// screenshots.
+func BenchmarkBound(b *testing.B) {
+	image := `{"type":"image_url","image_url":{"url":"data:image/png;base64,` + strings.Repeat("iVBORw0KGgoA", 20<<10) + `"}},`
+	for name, body := range map[string][]byte{
+		"2KB":    chatBody(2 << 10),
+		"200KB":  chatBody(200 << 10),
+		"5MB":    chatBody(5 << 20),
+		"images": []byte(`{"messages":[{"content":[` + strings.Repeat(image, 20) + `{}]}]}`),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if BoundOf(llm.OpenAIChat, OpChat, body).Unbounded != nil {
+					b.Fatal("unbounded")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPrefixBound compares two turns of a conversation.
+func BenchmarkPrefixBound(b *testing.B) {
+	prev := chatBody(200 << 10)
+	next := bytes.Clone(prev)
+	next[len(next)-100] ^= 1
+	b.SetBytes(int64(len(prev)))
+	for b.Loop() {
+		if PrefixBound(prev, next) != len(prev)-100 {
+			b.Fatal("another prefix")
+		}
+	}
+}
+
 // chatBody is a conversation of prose and code of about size bytes, its model
 // named last.
 func chatBody(size int) []byte {

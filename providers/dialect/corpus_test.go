@@ -23,6 +23,7 @@ type exchange struct {
 	Status          int               `json:"status"`
 	Stream          bool              `json:"stream"`
 	Handmade        bool              `json:"handmade"`
+	BlobsReplaced   int               `json:"blobs_replaced"`
 	RequestBody     *string           `json:"request_body"`
 	ResponseHeaders map[string]string `json:"response_headers"`
 	ResponseBody    string            `json:"response_body"`

@@ -360,6 +360,9 @@ func (w *walk) val() []byte {
 	return w.b[w.item:w.at]
 }
 
+// starts tells whether the current item's value begins with c.
+func (w *walk) starts(c byte) bool { return w.item < len(w.b) && w.b[w.item] == c }
+
 // object and array walk the current item's value.
 func (w *walk) object() walk { return w.members(w.depth + 1) }
 func (w *walk) array() walk  { return w.elements(w.depth + 1) }

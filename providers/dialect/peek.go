@@ -34,10 +34,11 @@ type Facts struct {
 	// Anthropic's metadata.user_id; "" when the body does not say.
 	SessionHint string
 
-	includeUsage Span // the value of stream_options.include_usage
-	openEnd      int  // after the body's opening brace
-	streamEnd    int  // after the value of "stream", 0 when absent
-	members      int  // of the body
+	limits       [2]Span // the values of max_tokens and max_completion_tokens
+	includeUsage Span    // the value of stream_options.include_usage
+	openEnd      int     // after the body's opening brace
+	streamEnd    int     // after the value of "stream", 0 when absent
+	members      int     // of the body
 }
 
 // DuplicateKey is a body that says the same thing twice. Which one counts
@@ -200,9 +201,7 @@ func (p *peeker) read(what watch, m *walk, value []byte, previous int) error {
 			return p.wrong(span, "stream must be true or false")
 		}
 	case wMaxTokens, wMaxCompletionTokens:
-		if limit := countIn(value); limit.Known && limit.N >= f.MaxTokens.N {
-			f.MaxTokens = limit
-		}
+		p.limit(what, value, span)
 	case wStreamOptions:
 		return p.streamOptions(span)
 	case wThinking, wReasoning, wReasoningEffort, wEnableThinking:
@@ -224,6 +223,19 @@ func (p *peeker) read(what watch, m *walk, value []byte, previous int) error {
 		p.choices(what, value)
 	}
 	return nil
+}
+
+// limit reads an output limit.
+func (p *peeker) limit(what watch, value []byte, at Span) {
+	f := &p.facts
+	if what == wMaxTokens {
+		f.limits[0] = at
+	} else {
+		f.limits[1] = at
+	}
+	if limit := countIn(value); limit.Known && limit.N >= f.MaxTokens.N {
+		f.MaxTokens = limit
+	}
 }
 
 // choices reads the members that multiply the answers. OpenAI's legacy

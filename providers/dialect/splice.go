@@ -9,7 +9,7 @@ import (
 type Edit struct {
 	Span
 	New  []byte // nothing: the span is cut out
-	Name string // for the record: "model", "include_usage", "fallbacks"
+	Name string // for the record: "model", "include_usage", "fallbacks", "max_tokens"
 }
 
 // Splice returns the body with the edits made and every other byte untouched.

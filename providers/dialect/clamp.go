@@ -1,0 +1,75 @@
+package dialect
+
+import (
+	"strconv"
+	"strings"
+
+	"llmgw/providers/llm"
+)
+
+// SetMaxTokens are the edits that make n the output limit for each choice, all
+// named "max_tokens"; none where the body's limit is no higher, where nothing
+// is generated, and for an empty body. The caller's own spelling stays; a body
+// that has both and asks for more in both takes two edits (OpenAI refuses that,
+// langchain-ai/langgraph#5943; other servers pick one).
+//
+// A body without a limit gets max_tokens, but max_completion_tokens for
+// OpenAI's reasoning models, which refuse the older name ("Unsupported
+// parameter"; OpenAI's API reference calls max_tokens deprecated "and not
+// compatible with o-series models"). Everybody else takes max_tokens, while
+// Mistral refuses the newer name (422, BerriAI/litellm#9583) and llama.cpp
+// forks and older Ollamas ignore it without a word (abetlen/llama-cpp-python#1907,
+// ikawrakow/ik_llama.cpp#2321): no clamp at all.
+func (f *Facts) SetMaxTokens(d llm.Dialect, op Op, body []byte, n int64) []Edit {
+	if op != OpChat && op != OpCompletions && op != OpMessages || f.members == 0 {
+		return nil
+	}
+	value := strconv.FormatInt(n, 10)
+	var edits []Edit
+	said := f.said(body)
+	for _, at := range f.limits {
+		old := at.of(body)
+		switch {
+		case old == nil, said && isNull(old):
+			continue
+		case countIn(old).Known && countIn(old).N <= n:
+			continue
+		}
+		edits = append(edits, Edit{Span: at, New: []byte(value), Name: "max_tokens"})
+	}
+	if edits != nil || said {
+		return edits
+	}
+	member := `"` + limitMember(d, op, f.Model) + `":` + value + ","
+	return []Edit{{Span: Span{f.openEnd, f.openEnd}, New: []byte(member), Name: "max_tokens"}}
+}
+
+// said tells whether the body has any limit that is not null.
+func (f *Facts) said(body []byte) bool {
+	for _, at := range f.limits {
+		if !isNull(at.of(body)) {
+			return true
+		}
+	}
+	return false
+}
+
+// limitMember is the name of the output limit.
+func limitMember(d llm.Dialect, op Op, model string) string {
+	if d == llm.OpenAIChat && op == OpChat && openAIReasons(model) {
+		return "max_completion_tokens"
+	}
+	return "max_tokens"
+}
+
+// openAIReasons tells whether a model is one of OpenAI's that reason, which
+// all of theirs since gpt-5 do; gpt-oss is served by others.
+func openAIReasons(model string) bool {
+	name := bareModel(model)
+	if strings.HasPrefix(name, "o") && len(name) > 1 && name[1]-'0' <= 9 {
+		return true
+	}
+	version, found := strings.CutPrefix(name, "gpt-")
+	return found && version != "" && version[0]-'0' <= 9 && version[0] >= '5' ||
+		strings.HasPrefix(name, "codex-") || strings.HasPrefix(name, "computer-use")
+}
