@@ -61,6 +61,7 @@ func newRootCommand(g *globals) *cobra.Command {
 		newLogsCommand(g),
 		newShowCommand(g),
 		newTargetsCommand(g),
+		newPricesCommand(g),
 		newConfigCommand(g),
 		newDBCommand(g),
 		newVersionCommand(g),

@@ -1,6 +1,7 @@
 package price
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,7 +85,7 @@ func (e *entry) write(b *strings.Builder) {
 		}
 		b.WriteByte('\n')
 	}
-	if terms := e.terms(); len(terms) > 0 {
+	if terms := append(e.limits(), e.terms()...); len(terms) > 0 {
 		fmt.Fprintf(b, "terms %s\n", strings.Join(terms, " "))
 	}
 	for i := range e.rates {
@@ -101,6 +102,8 @@ func (f *Foreign) add(e *entry, problem error) {
 	switch {
 	case problem == nil && e.Provider == "", strings.ContainsAny(e.Provider, "[]/ \t\n\r"):
 		problem = errors.New("its provider has no usable name")
+	case problem == nil && e.Model == "":
+		problem = errors.New("it has no name")
 	case problem == nil && (!e.Known() || !e.rates[0].of[Input].set && !e.rates[0].of[Output].set && !e.rates[0].of[Request].set):
 		problem = errors.New("it has no price per token")
 	case problem == nil && e.Free():
@@ -171,7 +174,7 @@ func (r *rates) step(k Kind, above int64, number json.Number, times int64) error
 		return fmt.Errorf("%s: it has a price above %d tokens only", k, above)
 	}
 	steps := append(r.of[k].above, step{above, beyond.of[k].money})
-	slices.SortStableFunc(steps, func(a, b step) int { return int(a.tokens - b.tokens) })
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.tokens, b.tokens) })
 	r.of[k].above = steps
 	return nil
 }

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 )
 
 // genaiKinds are genai-prices' names; those per thousand end in _kcount.
@@ -55,7 +58,7 @@ func (f *Foreign) readGenAI(data []byte) error {
 
 func (e *entry) readGenAI(m *genaiModel) error {
 	e.window = limit(m.Window)
-	if len(m.Checked) == len(dayForm) {
+	if _, err := time.Parse(dayForm, m.Checked); err == nil {
 		e.Checked = m.Checked
 	}
 	if e.Provider == "gemini" && strings.HasPrefix(m.ID, "claude") {
@@ -114,7 +117,8 @@ func (e *entry) genaiRates(p genaiPrices) error {
 			return err
 		}
 	}
-	for name, raw := range p.Prices {
+	for _, name := range slices.Sorted(maps.Keys(p.Prices)) {
+		raw := p.Prices[name]
 		k, ok := genaiKinds[name]
 		if !ok {
 			return fmt.Errorf("%q is a price of an unknown kind", name)

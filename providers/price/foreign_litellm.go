@@ -76,12 +76,12 @@ func number(fields map[string]any, key string) json.Number {
 
 // litellm reads the prices, the steps after what they are steps of.
 func (r *rates) litellm(fields map[string]any) error {
-	for name, k := range litellmKinds {
-		if err := r.set(k, number(fields, name), perMillion); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(litellmKinds)) {
+		if err := r.set(litellmKinds[name], number(fields, name), perMillion); err != nil {
 			return err
 		}
 	}
-	for name := range fields {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		m := litellmStep.FindStringSubmatch(name)
 		if m == nil {
 			continue

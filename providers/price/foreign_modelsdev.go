@@ -48,7 +48,8 @@ func (f *Foreign) readModelsDev(table map[string]json.RawMessage) error {
 }
 
 func (r *rates) modelsDev(cost map[string]json.RawMessage) error {
-	for name, k := range modelsDevKinds {
+	for _, name := range slices.Sorted(maps.Keys(modelsDevKinds)) {
+		k := modelsDevKinds[name]
 		var n json.Number
 		if raw := cost[name]; raw != nil && json.Unmarshal(raw, &n) != nil {
 			return fmt.Errorf("%s: %s is no price", name, raw)
@@ -61,9 +62,9 @@ func (r *rates) modelsDev(cost map[string]json.RawMessage) error {
 	if raw := cost["context_over_200k"]; raw != nil && json.Unmarshal(raw, &over) != nil {
 		return fmt.Errorf("context_over_200k: %s is no price", raw)
 	}
-	for name, n := range over {
+	for _, name := range slices.Sorted(maps.Keys(over)) {
 		if k, ok := modelsDevKinds[name]; ok {
-			if err := r.step(k, 200_000, n, 1); err != nil {
+			if err := r.step(k, 200_000, over[name], 1); err != nil {
 				return err
 			}
 		}

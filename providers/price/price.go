@@ -103,8 +103,9 @@ func (p Price) frozen(at time.Time) Price {
 }
 
 // String returns the price as one line of text from which [ParsePrice] makes
-// the same price again, so that a cost can be recomputed years later. An
-// unknown price is "".
+// the same price again, so that a cost can be recomputed years later; only the
+// model's limits, on which no cost depends, are not in it. An unknown price is
+// "".
 func (p Price) String() string {
 	if !p.Known() {
 		return ""
@@ -126,7 +127,7 @@ func (p Price) String() string {
 	return text
 }
 
-// terms are the fields that hold whatever the time is.
+// terms are the fields that a cost depends on whatever the time is.
 func (p *Price) terms() []string {
 	var out []string
 	if p.autoWrite {
@@ -135,6 +136,12 @@ func (p *Price) terms() []string {
 	for _, t := range p.tiers {
 		out = append(out, "tier."+t.name+"="+thousandths(t.permille))
 	}
+	return out
+}
+
+// limits are the fields that no cost depends on.
+func (p *Price) limits() []string {
+	var out []string
 	if p.window.Known {
 		out = append(out, "window="+strconv.FormatInt(p.window.N, 10))
 	}
@@ -195,6 +202,9 @@ func parseOne(text string) (as string, p Price, err error) {
 			p.Source = value
 		case "checked":
 			p.Checked = value
+			if _, err := time.Parse(dayForm, value); err != nil {
+				return as, p, err
+			}
 		default:
 			if err := p.term(name, value); err != nil {
 				return as, p, err
