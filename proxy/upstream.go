@@ -68,9 +68,18 @@ func newTransport() *http.Transport {
 func (u *upstream) roundTrip(req *http.Request) (*http.Response, error) {
 	req.GetBody = nil
 	if req.Body == nil || req.Body == http.NoBody {
-		req.Body = emptyBody{}
+		req.Body = http.NoBody // says Content-Length: 0, where emptyBody says chunked
+		if replayable(req) {
+			req.Body = emptyBody{}
+		}
 	}
 	return u.tr.Load().RoundTrip(req)
+}
+
+// replayable tells whether Go's transport takes a request without a body for
+// one it may send again.
+func replayable(req *http.Request) bool {
+	return req.Method != http.MethodPost || req.Header.Get("Idempotency-Key") != "" || req.Header.Get("X-Idempotency-Key") != ""
 }
 
 // retire drops the pooled connections: after a silence, or a reset, the next
