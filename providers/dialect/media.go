@@ -76,10 +76,16 @@ const (
 	tiledImage = 1536 // 85 + 8 × 170, the most 512 px tiles of 2048 × 768 px; gpt-4.1: 1,536 patches
 	claudeOld  = 1600 // long edge 1568 px
 	claudeNew  = 4784 // long edge 2576 px: 92 × 52 patches of 28 px
-	// unknownImage is Qwen2-VL's default (16,384 × 28 × 28 px), the most that
-	// any model is known to make of an image but gpt-4o-mini; it covers
-	// gpt-5.4's detail "original", 10,000 patches × 1.62.
+	// unknownImage is Qwen2-VL's default (16,384 patches of 28 px, its model card,
+	// 2024), the most of any model with a known maximum but gpt-4o-mini; it
+	// covers gpt-5.4's detail "original", 10,000 patches × at most 1.62
+	// (openai/codex#19865, April 2026).
 	unknownImage = 16384
+	// laterImage is for OpenAI's models after those: gpt-6 was seen to take
+	// 11,970 patches (huggingface.co/datasets/JOHNISKING/image-token-cost), and
+	// no budget was found but that no side keeps more than 6,000 px: 188 × 188
+	// patches × 1.62.
+	laterImage = 57258
 )
 
 // families are sorted so that the first prefix that fits is the right one.
@@ -95,7 +101,8 @@ var families = []family{
 	{"gpt-5-mini", 2489, 0}, // × 1.62
 	{"gpt-5-nano", 3779, 0}, // × 2.46
 	{"gpt-5-", tiledImage, 0},
-	{"gpt-", unknownImage, 0},
+	{"gpt-5.", unknownImage, 0},
+	{"gpt-", laterImage, 0},
 	{"o1-", tiledImage, 0},
 	{"o3-", tiledImage, 0},
 	{"o4-mini", 2642, 0}, // × 1.72
