@@ -135,6 +135,8 @@ func (h *Hold) end(actual price.Amount, now time.Time) (done Settlement) {
 		}
 	}
 	l.remember(h, actual.Money)
+	l.spare = append(l.spare, h.shares[:0])
+	h.shares = nil
 	l.serve(now)
 	return done
 }

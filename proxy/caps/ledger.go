@@ -27,7 +27,8 @@ type Ledger struct {
 	queue  []*Ticket
 	pass   uint64 // of serving the queue; account.ahead belongs to one
 
-	parts []part // of the call being looked at, reused
+	parts []part    // of the call being looked at, reused
+	spare [][]share // of holds that ended, for new ones: most of what a hold allocates
 
 	recent     [1024]settled // ring of the last ends
 	recentNext int
@@ -101,69 +102,91 @@ func (l *Ledger) match(s *Scope, now time.Time) {
 	}
 }
 
+// decision is what the caps say to one call.
+type decision struct {
+	bound price.Amount // what the call may cost for all of them to agree
+	no    verdict      // of the cap that refuses
+}
+
 // try holds what a asks for in every matching cap, or in none.
 func (l *Ledger) try(s *Scope, a *Ask, now time.Time) (*Hold, verdict) {
 	l.match(s, now)
-	bound := a.Bound
-	var no verdict
-	for i := range l.parts {
-		most, v := l.judge(&l.parts[i], a)
-		if v.account != nil && (no.account == nil || no.canWait && !v.canWait) {
-			no = v
-		}
-		if most.Known {
-			bound = price.Of(min(bound.Money, most.Money))
+	d := decision{bound: a.Bound}
+	if !a.free() {
+		for i := range l.parts {
+			l.judge(&l.parts[i], a, &d)
 		}
 	}
-	if no.account != nil {
-		return nil, no
+	if d.no.account != nil {
+		return nil, d.no
 	}
-	return l.hold(s, a, bound, now), verdict{}
+	return l.hold(s, a, d.bound, now), verdict{}
 }
 
-// judge says whether a cap lets the call pass; most is known where it does so
-// only with a lower bound.
-func (l *Ledger) judge(p *part, a *Ask) (most price.Amount, v verdict) {
+// judge lets one cap agree, lower the bound, or refuse.
+func (l *Ledger) judge(p *part, a *Ask, d *decision) {
 	c := p.account.cap
-	if a.free() || c.warns {
-		return price.Amount{}, verdict{}
+	if c.warns {
+		return
+	}
+	if why := c.unmeasured(a); why != "" {
+		d.refuse(verdict{account: p.account, reason: why})
+		return
 	}
 	full := c.need(a, a.Bound)
-	if why := c.unmeasured(a); why != "" {
-		return price.Amount{}, verdict{account: p.account, reason: why}
-	}
 	p.least = full
 	if c.Clamp && a.Floor.Known {
 		p.least = c.need(a, a.Floor)
 	}
 	room := sub(p.account.room(), l.aheadIn(p.account))
-	switch {
-	case full <= room:
-		return price.Amount{}, verdict{}
-	case p.least <= room:
-		return price.Of(room), verdict{}
+	if full <= room {
+		return
 	}
-	v = verdict{account: p.account, reason: ReasonRoom, need: price.Of(p.least)}
+	if p.least <= room {
+		d.bound.Money = min(d.bound.Money, room)
+		return
+	}
+	v := verdict{account: p.account, reason: ReasonRoom, need: price.Of(p.least)}
 	if p.least <= p.account.room() {
 		v.reason = ReasonQueue
 	}
 	v.canWait = p.least <= sub(c.usd, p.account.spent)
-	return price.Amount{}, v
+	d.refuse(v)
+}
+
+// refuse notes a refusal: the first, or the first that waiting cannot help.
+func (d *decision) refuse(v verdict) {
+	if d.no.account == nil || d.no.canWait && !v.canWait {
+		d.no = v
+	}
 }
 
 // hold sets money aside in l.parts. bound is what the call may cost after
 // clamping.
 func (l *Ledger) hold(s *Scope, a *Ask, bound price.Amount, now time.Time) *Hold {
-	h := &Hold{Bound: bound, ledger: l, scope: *s, ask: *a, at: now, shares: make([]share, len(l.parts)), index: len(l.active)}
-	for i, p := range l.parts {
+	h := &Hold{Bound: bound, ledger: l, scope: *s, ask: *a, at: now, shares: l.spareShares(), index: len(l.active)}
+	for i := range l.parts {
+		p := &l.parts[i]
 		if p.account.cap.warns && !a.free() && p.account.cap.need(a, bound) > p.account.room() {
 			w := p.account.warning(1)
 			w.Passed = true
 			h.Warnings = append(h.Warnings, w)
 		}
-		h.shares[i] = p.account.take(p.account.here, a, bound)
-		h.noteHeld(h.shares[i].amount)
+		s := p.account.take(p.account.here, a, bound)
+		h.shares = append(h.shares, s)
+		h.noteHeld(s.amount)
 	}
 	l.active = append(l.active, h)
 	return h
+}
+
+// spareShares returns room for a hold's shares.
+func (l *Ledger) spareShares() []share {
+	last := len(l.spare) - 1
+	if last < 0 {
+		return make([]share, 0, len(l.limits))
+	}
+	shares := l.spare[last]
+	l.spare = l.spare[:last]
+	return shares
 }

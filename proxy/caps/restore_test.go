@@ -53,6 +53,19 @@ func TestRestore(t *testing.T) {
 	checkMoney(t, l, "day", start.Add(-24*time.Hour), 91*cent, 0) // the first window known
 }
 
+// What the ledger counted before is replaced, and a rolling window shows at
+// once what is in slots before the present one.
+func TestRestoreReplaces(t *testing.T) {
+	l := newLedger(t, newCap("day", dollar), newCap("roll", dollar, func(c *Config) { c.Per, c.Window = PerRolling, time.Hour }))
+	spend(t, l, Scope{}, 90*cent, start)
+	h, _ := l.Reserve(Scope{}, ask(cent), start)
+	l.Restore([]Entry{{At: start.Add(-30 * time.Minute), Amount: 10 * cent}, {At: start.Add(-2 * time.Hour), Amount: 20 * cent}}, start)
+	checkMoney(t, l, "day", start, 30*cent, cent)
+	checkMoney(t, l, "roll", start, 10*cent, cent)
+	h.Release(start)
+	checkMoney(t, l, "roll", start, 10*cent, 0)
+}
+
 func TestReconfigure(t *testing.T) {
 	day := newCap("day", dollar)
 	l := newLedger(t, day)

@@ -174,8 +174,20 @@ func TestRollingClockSetBack(t *testing.T) {
 	for _, back := range []time.Duration{time.Minute, 20 * time.Minute, 24 * time.Hour} {
 		checkMoney(t, l, "c", start.Add(10*time.Minute-back), cent, 0)
 	}
-	checkMoney(t, l, "c", start.AddDate(4, 0, 0), 0, 0)
-	checkMoney(t, l, "c", start.Add(11*time.Minute), cent, 0) // a wrong year was set right
+	wrong := start.AddDate(4, 0, 0)
+	checkMoney(t, l, "c", wrong, 0, 0)
+	spend(t, l, Scope{}, dollar, wrong)
+	checkMoney(t, l, "c", start.Add(11*time.Minute), cent, 0) // set right: it must not count for four years
+}
+
+func TestDroppedAccountIsOpenedAgain(t *testing.T) {
+	l := newLedger(t, newCap("c", dollar, func(c *Config) { c.Each = "session" }))
+	s := Scope{Session: "s"}
+	h, _ := l.Reserve(s, ask(cent), start)
+	h.Release(start)
+	l.limits[0].sweep(start)
+	spend(t, l, s, cent, start)
+	checkMoney(t, l, "c", start, cent, 0)
 }
 
 // Sessions come and go: those with nothing in their window are dropped, those
