@@ -359,7 +359,7 @@ func (e *entry) interrupted() *pending {
 // addCost adds an attempt's cost to a call's; the weakest basis names the sum.
 func (c *Call) addCost(a *Attempt) {
 	switch {
-	case !a.Sent():
+	case !a.Charged():
 		return
 	case !a.Cost.Known:
 		c.Cost, c.CostSource = price.Amount{}, CostUnpriced

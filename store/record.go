@@ -132,6 +132,10 @@ type Attempt struct {
 	Reused               bool // the connection was
 }
 
+// Charged tells whether the attempt costs something, known or not. One that
+// failed before any content has no basis: nobody bills for it.
+func (a *Attempt) Charged() bool { return a.Sent() && (a.Cost.Known || a.CostSource != "") }
+
 // MaxAttempts is how many attempts of one call can be recorded.
 const MaxAttempts = 1<<attemptBits - 1
 

@@ -88,7 +88,7 @@ func sharesWithin(c *Call, attempts []*Attempt, within func(time.Time) bool) []s
 		if !a.Sent() {
 			continue
 		}
-		unpriced = unpriced || !a.Cost.Known
+		unpriced = unpriced || a.Charged() && !a.Cost.Known
 		if !within(a.StartedAt) {
 			continue
 		}

@@ -96,6 +96,10 @@ func TestSharesOfWhatIsNotCharged(t *testing.T) {
 	if n := shares(c, []*Attempt{a})[0].sum.n; n[sumReported] != 0 || n[sumUnpriced] != 1 {
 		t.Errorf("unpriced: %v", n)
 	}
+	a.CostSource, a.Outcome = "", string(llm.Connect)
+	if n := shares(c, []*Attempt{a})[0].sum.n; n[sumUnpriced] != 0 || n[sumFailedAttempts] != 1 {
+		t.Errorf("failed before anything was charged: %v", n)
+	}
 	c.Cache, c.Provider, c.Worth = CacheHit, "cache", price.Of(8)
 	if n := shares(c, nil)[0].sum.n; n[sumHits] != 1 || n[sumSaved] != 8 || n[sumUnpriced] != 0 {
 		t.Errorf("from the cache: %v", n)

@@ -13,12 +13,12 @@ import (
 func ParseSince(text string, now time.Time) (time.Time, error) {
 	switch strings.ToLower(text) {
 	case "today":
-		return midnight(now), nil
+		return DayStart(now), nil
 	case "yesterday":
-		return midnight(midnight(now).Add(-time.Hour)), nil
+		return DayStart(DayStart(now).Add(-time.Second)), nil
 	}
-	if t, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
-		return t, nil
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return DayStart(time.Date(day.Year(), day.Month(), day.Day(), 12, 0, 0, 0, now.Location())), nil
 	}
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
@@ -28,10 +28,6 @@ func ParseSince(text string, now time.Time) (time.Time, error) {
 		return time.Time{}, fmt.Errorf(`%q is neither a span such as "2h" or "7d", nor "today", nor a date such as "2026-11-01"`, text)
 	}
 	return now.Add(-span), nil
-}
-
-func midnight(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
 }
 
 // parseSpan is time.ParseDuration for spans that are not negative, with whole

@@ -18,6 +18,10 @@ type SumQuery struct {
 	By     []string
 	Filter Filter
 	Now    time.Time // what since:2h counts from; zero: time.Now
+
+	// WithoutLatency leaves Sum.Latency empty where rollups are added up: SQLite
+	// then does it, several times faster.
+	WithoutLatency bool
 }
 
 // Sum is what was done and spent under one combination of dimensions. Calls
@@ -94,13 +98,11 @@ func (r *Reader) addRollups(ctx context.Context, f *fold, q SumQuery) error {
 	if !until.IsZero() {
 		where, args = append(where, "bucket < ?"), append(args, micros(last))
 	}
-	err = r.each(ctx, func(row *fields) error {
-		key, s, err := readRollup(row)
-		if err == nil {
-			f.add(nil, key, &s)
-		}
-		return err
-	}, selectRollups+" WHERE "+strings.Join(where, " AND "), args...)
+	if q.WithoutLatency {
+		err = r.addGroups(ctx, f, q.By, strings.Join(where, " AND "), args)
+	} else {
+		err = r.addEachRollup(ctx, f, strings.Join(where, " AND "), args)
+	}
 	if err == nil && first.After(since) {
 		err = r.addRows(ctx, f, q, since, first)
 	}
@@ -108,6 +110,60 @@ func (r *Reader) addRollups(ctx context.Context, f *fold, q SumQuery) error {
 		err = r.addRows(ctx, f, q, last, until)
 	}
 	return err
+}
+
+func (r *Reader) addEachRollup(ctx context.Context, f *fold, where string, args []any) error {
+	return r.each(ctx, func(row *fields) error {
+		key, s, err := readRollup(row)
+		if err == nil {
+			f.add(nil, key, &s)
+		}
+		return err
+	}, selectRollups+" WHERE "+where, args...)
+}
+
+// addGroups adds rollups that SQLite has added up by dimensions, of which all
+// are columns, without their latencies.
+func (r *Reader) addGroups(ctx context.Context, f *fold, by []string, where string, args []any) error {
+	query := "SELECT " + strings.Join(slices.Concat(by, sumsOf(sumColumns[:])), ", ") + " FROM rollups WHERE " + where
+	if len(by) > 0 {
+		query += " GROUP BY " + strings.Join(by, ", ")
+	}
+	return r.each(ctx, func(row *fields) error {
+		var key rollupKey
+		for _, name := range by {
+			key.take(name, row)
+		}
+		var s sums
+		for i := range s.n {
+			s.n[i] = row.int()
+		}
+		if row.err == nil {
+			f.add(nil, key, &s)
+		}
+		return row.err
+	}, query, args...)
+}
+
+// sumsOf is the sums of columns, 0 where there is no row.
+func sumsOf(columns []string) []string {
+	var out []string
+	for _, c := range columns {
+		out = append(out, "coalesce(sum("+c+"), 0)")
+	}
+	return out
+}
+
+// take reads the column of that name.
+func (k *rollupKey) take(name string, row *fields) {
+	if name == "bucket" {
+		k.bucket = row.int()
+		return
+	}
+	*map[string]*string{
+		"project": &k.project, "provider": &k.provider, "model": &k.model,
+		"route": &k.route, "client": &k.client, "key": &k.key,
+	}[name] = row.text()
 }
 
 // addRows adds what happened from since until until, from the rows.

@@ -52,7 +52,22 @@ func TestSums(t *testing.T) {
 		if !reflect.DeepEqual(fast, slow) {
 			t.Fatalf("from %v until %v by %v:\nrollups %+v\nrows    %+v", q.Since, q.Until, q.By, fast, slow)
 		}
+		q.Filter, q.WithoutLatency = Filter{}, true
+		fastest, err := r.Sums(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(withoutLatency(fastest), withoutLatency(slow)) {
+			t.Fatalf("from %v until %v by %v:\ngroups %+v\nrows   %+v", q.Since, q.Until, q.By, fastest, slow)
+		}
 	}
+}
+
+func withoutLatency(list []Sum) []Sum {
+	for i := range list {
+		list[i].Latency = Latency{}
+	}
+	return list
 }
 
 func TestSumsByWhatIsNotInTheRollups(t *testing.T) {
