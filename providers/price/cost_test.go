@@ -186,6 +186,20 @@ func TestSFB12PriceOfAWrongUnitIsRefused(t *testing.T) {
 	}
 }
 
+// SF-U10: a price is in dollars per million tokens wherever it stands, so one
+// that was meant per token is refused by the book and by frozen prices too.
+func TestSFU10PricesAreInDollarsPerMillion(t *testing.T) {
+	for _, text := range []string{"0.0000025", "2500000"} {
+		if _, err := ParseBook("[a]\nmodel x\nprice input=" + text); err == nil {
+			t.Errorf("a book with %s USD per million tokens was read", text)
+		}
+		if _, err := ParsePrice("of=a/x ; input=" + text); err == nil {
+			t.Errorf("a price of %s USD per million tokens was read", text)
+		}
+	}
+	wantCost(t, mustCost(t, priceOf(t, "openai", "gpt-4o"), use(1_000_000, 0)), "2.5", Reported)
+}
+
 // SF-U1: tokens written to the cache are part of the input and charged once.
 func TestSFU1CacheTokensAreChargedOnce(t *testing.T) {
 	b := mustCost(t, priceOf(t, "anthropic", "claude-sonnet-4-0"), llm.Usage{

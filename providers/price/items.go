@@ -113,8 +113,10 @@ func readExtra(raw []byte) extra {
 		outputImage: max(tokensOf(w.CandidatesModes, "IMAGE"), w.CompletionDetails.Image, w.OutputDetails.Image),
 		unread:      err != nil,
 	}
-	if cost, err := decimal(w.CostDetails.Upstream.String(), 1); err == nil && cost >= 0 {
-		e.upstream = Of(cost)
+	if w.BYOK {
+		if cost, err := decimal(w.CostDetails.Upstream.String(), 1); err == nil && cost >= 0 {
+			e.upstream = Of(cost)
+		}
 	}
 	return e
 }

@@ -100,7 +100,7 @@ const dayForm = "2006-01-02"
 
 // began tells whether the day the rates hold from has come.
 func (r *rates) began(at time.Time) bool {
-	return r.from <= at.UTC().Format(dayForm)
+	return r.from == "" || r.from <= at.UTC().Format(dayForm)
 }
 
 // holds tells whether the rates hold at that time of the day.
