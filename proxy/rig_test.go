@@ -2,10 +2,14 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -33,6 +37,7 @@ type rig struct {
 	cfg   Config
 	lines map[string]*pipeListener // to each provider
 	since map[string]int           // arrivals at each provider before the last fresh
+	tls   *httptest.Server         // whose certificate the secure providers have
 	front func()                   // stops the server before the gateway
 	stop  []func()
 
@@ -47,6 +52,7 @@ type upstreamSpec struct {
 	dialect llm.Dialect
 	keys    []string
 	own     bool                            // the client's own credential goes upstream
+	secure  bool                            // TLS, and HTTP/2 where both want it
 	handler http.Handler                    // instead of a simulator
 	wrap    func(http.Handler) http.Handler // around it
 }
@@ -61,6 +67,10 @@ func newRig(t *testing.T, specs []upstreamSpec, change func(*Config)) *rig {
 		Breaker: breaker.DefaultConfig(), Store: store.DefaultConfig(),
 	}
 	for _, s := range specs {
+		if s.secure && r.tls == nil {
+			r.tls = httptest.NewTLSServer(nil)
+			r.tls.Close()
+		}
 		h := s.handler
 		if h == nil {
 			r.sims[s.name] = sim.New(sim.Options{Name: s.name, Dialect: s.dialect, Seed: 1})
@@ -71,7 +81,7 @@ func newRig(t *testing.T, specs []upstreamSpec, change func(*Config)) *rig {
 		}
 		l := newPipeListener()
 		r.lines[s.name] = l
-		r.stop = append(r.stop, r.serve(l, h))
+		r.stop = append(r.stop, r.serve(l, h, s.secure))
 		cfg.Providers = append(cfg.Providers, r.provider(s))
 	}
 	if change != nil {
@@ -98,6 +108,11 @@ func (r *rig) start() {
 	r.gw, err = New(r.cfg, Deps{Store: st, Transport: func(p *providers.Provider) *http.Transport {
 		tr := newTransport()
 		tr.Proxy = nil
+		if r.tls != nil {
+			roots := x509.NewCertPool()
+			roots.AddCert(r.tls.Certificate())
+			tr.TLSClientConfig = &tls.Config{RootCAs: roots, ServerName: "example.com"}
+		}
 		tr.DialContext = r.lines[p.Name].dial
 		return tr
 	}})
@@ -105,7 +120,7 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	front := newPipeListener()
-	r.front = r.serve(front, r.gw)
+	r.front = r.serve(front, r.gw, false)
 	r.http = &http.Client{Transport: &http.Transport{DialContext: front.dial, DisableCompression: true}}
 }
 
@@ -147,6 +162,9 @@ func (r *rig) provider(s upstreamSpec) *providers.Provider {
 	if cfg.Keys = s.keys; len(s.keys) == 0 {
 		cfg.Keys = []string{"sk-" + s.name + "-configured-key-0001"}
 	}
+	if s.secure {
+		cfg.BaseURL = strings.Replace(cfg.BaseURL, "http:", "https:", 1)
+	}
 	if s.own {
 		cfg.Keys, cfg.Credential = nil, providers.CredentialClient
 	}
@@ -158,10 +176,15 @@ func (r *rig) provider(s upstreamSpec) *providers.Provider {
 }
 
 // serve runs a server until the function it returns is called.
-func (r *rig) serve(l net.Listener, h http.Handler) (stop func()) {
-	srv := &http.Server{Handler: h}
+func (r *rig) serve(l net.Listener, h http.Handler, secure bool) (stop func()) {
+	srv := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+	run := srv.Serve
+	if secure {
+		srv.TLSConfig = &tls.Config{Certificates: r.tls.TLS.Certificates}
+		run = func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
+	}
 	done := make(chan struct{})
-	go func() { defer close(done); _ = srv.Serve(l) }()
+	go func() { defer close(done); _ = run(l) }()
 	return func() { srv.Close(); <-done }
 }
 
