@@ -71,6 +71,15 @@ func TestHoldOverABoundary(t *testing.T) {
 	checkMoney(t, l, "c", night, 55*cent, 0) // never lost: a clock set back finds it
 }
 
+// What it then costs is news of yesterday's window, not of today's.
+func TestNoWarningForAWindowThatEnded(t *testing.T) {
+	l := newLedger(t, newCap("c", dollar))
+	h, _ := l.Reserve(Scope{}, ask(60*cent), start)
+	if got := h.Settle(price.Of(60*cent), start.Add(24*time.Hour)); got.Warnings != nil {
+		t.Errorf("warned: %+v", got.Warnings)
+	}
+}
+
 // SF-B10: a clock set back refunds nothing, one set forth again resets nothing
 // a second time.
 func TestClockSetBack(t *testing.T) {
