@@ -228,6 +228,15 @@ func (f *file) routes() []proxy.RouteConfig {
 	return all
 }
 
+// caps returns the caps as their package takes them.
+func (f *file) caps() []caps.Config {
+	var all []caps.Config
+	for _, c := range f.Caps {
+		all = append(all, c.Config)
+	}
+	return all
+}
+
 // check refuses values that cannot work, alone or together.
 func (f *file) check(d *decoder) {
 	d.refuseErrors("server", f.Server.Validate())

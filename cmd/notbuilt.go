@@ -14,10 +14,7 @@ var notBuilt = []struct {
 	accepts []string // as the file writes them; none: not even the table
 	feature string
 }{
-	{"cap", nil, "caps"},
 	{"cache.enabled", []string{"false"}, "the cache"},
-	{"prices.unknown", []string{`"flag"`}, "blocking unpriced models"},
-	{"prices.model.*", nil, "price overrides"},
 	{"route.strategy", []string{`"ordered"`}, "choosing targets by weight, speed or price"},
 	{"route.sticky", []string{`"none"`}, "sticky conversations"},
 	{"failover.hedge_after", []string{`"0s"`}, "hedging"},

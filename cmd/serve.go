@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"llmgw/providers"
+	"llmgw/providers/price"
 	"llmgw/proxy"
 	"llmgw/store"
 )
@@ -251,13 +252,16 @@ func (s *server) proxyConfig(f *file) (proxy.Config, error) {
 		Listen: s.listener.Addr().String(), Server: f.Server,
 		Failover: f.Failover, FailoverFor: f.failoverFor,
 		Breaker: f.Breaker, BreakerFor: f.breakerFor,
-		Store: f.Store, Routes: f.routes(),
+		Store: f.Store, Routes: f.routes(), Caps: f.caps(), BlockUnpriced: f.Prices.Unknown == price.UnknownBlock,
+	}
+	var err error
+	if cfg.Prices, err = f.priceBook(s.path); err != nil {
+		return cfg, &wiringError{err}
 	}
 	if s.demo != nil {
 		cfg.Providers, cfg.Routes = s.demo.providers, s.demo.routes
 		return cfg, nil
 	}
-	var err error
 	cfg.Providers, err = f.resolveProviders()
 	return cfg, err
 }

@@ -122,6 +122,9 @@ func (c *call) openAttempt(t *candidate) *store.Attempt {
 		Waited: c.lastWait, DNS: -1, Dial: -1, TLS: -1, Wait: -1,
 	}
 	c.lastWait = 0
+	if t.hold != nil {
+		row.Held = t.hold.Held
+	}
 	if n := len(c.attempts); n > 0 && c.attempts[n-1].Why == "" {
 		c.attempts[n-1].Why = "went on to " + row.Provider + "/" + row.Model
 	}
@@ -156,6 +159,9 @@ func (c *call) request(a *attempt) (*http.Request, error) {
 	if c.wantsUsage(a.c) && !a.c.unedited {
 		edits = append(edits, c.facts.AddIncludeUsage(c.body))
 		a.edited = true
+	}
+	if t := a.c; t.clamp.Known {
+		edits = append(edits, c.facts.SetMaxTokens(c.ep.Dialect, c.ep.Op, c.body, t.clamp.N)...)
 	}
 	if c.facts.Fallbacks != nil {
 		edits = append(edits, dialect.Edit{Span: c.facts.FallbacksSpan, Name: "fallbacks"})

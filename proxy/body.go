@@ -46,13 +46,14 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 		return nil, false, nil
 	}
 	src := &patientReader{r: r.Body, rc: http.NewResponseController(w)}
-	defer src.done()
 	rd, closer, err := decodeRequest(src, r.Header.Get("Content-Encoding"), limit)
 	if err != nil {
 		return nil, false, err
 	}
 	defer closer()
-	body, err = readAtMost(rd, limit, r.ContentLength)
+	if body, err = readAtMost(rd, limit, r.ContentLength); err == nil {
+		src.done() // after an error the server would wait for the rest before it answers
+	}
 	return body, rd != io.Reader(src), err
 }
 

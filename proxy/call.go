@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"llmgw/providers"
 	"llmgw/providers/dialect"
 	"llmgw/proxy/breaker"
+	"llmgw/proxy/caps"
 	"llmgw/store"
 )
 
@@ -36,6 +38,9 @@ type call struct {
 	begun    bool                     // the call's row is committed
 	final    bool                     // the outcome is committed, or queued past finish_wait
 	passes   map[string]*breaker.Pass // by target key, ended when the call leaves the target
+	bound    *dialect.Bound           // how large it can get, worked out when a cap asks
+	refusals []*caps.Refusal          // of caps, in order
+	unpriced string                   // why a model without a price was not called
 	answers  []answer                 // what failed targets said, in order
 	edits    []string                 // declared edits of the newest attempt, by name
 	decoded  bool                     // the client's body came with a Content-Encoding
@@ -105,6 +110,7 @@ func (c *call) releaseClaims() {
 	}
 	for _, t := range c.plan.targets {
 		t.release(false, now)
+		t.hold.Release(now) // ended already, unless something panicked
 		c.g.health.settled(c, t)
 	}
 }
@@ -182,6 +188,9 @@ func (c *call) bodyIsCall() bool {
 }
 
 func (c *call) readProblem(err error) *problem {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &problem{code: codeClientGone, message: fmt.Sprintf("the client sent nothing for %s in the middle of its request", bodyPause)}
+	}
 	if c.ctx.Err() != nil {
 		return &problem{code: codeClientGone, message: "the client left while it sent the request"}
 	}
@@ -237,7 +246,7 @@ func (c *call) refuse(p problem) {
 	c.rec.HTTPStatus = p.status()
 	status := store.StatusError
 	switch p.code {
-	case codeForbiddenOrigin, codeUnauthorized:
+	case codeForbiddenOrigin, codeUnauthorized, dialect.CodeCapExceeded:
 		status = store.StatusBlocked
 	case codeClientGone:
 		status = store.StatusClientGone

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"sync"
 	"time"
 
@@ -65,6 +66,10 @@ func (c *call) charge(a *attempt) {
 	c.price(a, &res)
 	c.rec.Usage, c.rec.ModelReported, c.rec.FinishReason = row.Usage, row.ModelReported, row.Finish
 	c.total()
+	c.pay(a.c, row)
+	if row.Outcome == store.OutcomeOK {
+		c.g.sessions.learn(c, a.c, res.Usage)
+	}
 }
 
 // price sets the attempt's cost and its basis. An attempt that failed before
@@ -81,14 +86,22 @@ func (c *call) price(a *attempt, res *dialect.Result) {
 	}
 	p := c.set.prices.of(a.c.up, row.Model, row.StartedAt)
 	usage, estimated := c.usageToCharge(a, res, p.price.MaxOutput())
+	if bytes.Contains(usage.Raw, []byte(`"iterations"`)) {
+		// Passes on other models are charged at theirs (corpus of Anthropic
+		// usage, 2026-11).
+		p.price = c.set.prices.book.WithPasses(p.price, usage, row.StartedAt)
+		p.text = p.price.String()
+	}
 	b, err := p.price.Cost(usage, row.StartedAt)
 	if err != nil {
 		c.g.log.Error("the cost of a call cannot be expressed", "call", c.rec.ID, "err", err)
 	}
-	row.Usage, row.Price = usage, p.text
+	row.Price = p.text
 	row.Cost, row.CostSource = b.Amount, string(b.Basis)
 	if estimated && row.Cost.Known {
-		row.CostSource = store.CostEstimated
+		// Only where the label says so; unpriced, the record keeps to what was
+		// reported.
+		row.Usage, row.CostSource = usage, store.CostEstimated
 	}
 	if a.c.cred.Plan {
 		row.Worth, row.Cost, row.CostSource = row.Cost, price.Of(0), store.CostPlan

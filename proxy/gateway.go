@@ -17,19 +17,22 @@ import (
 	"llmgw/providers/dialect"
 	"llmgw/providers/price"
 	"llmgw/proxy/breaker"
+	"llmgw/proxy/caps"
 	"llmgw/store"
 )
 
 // Config is what a Gateway needs to know; cmd composes it from llmgw.toml.
 type Config struct {
-	Listen    string // the address served, accepted as a Host header
-	Server    ServerConfig
-	Failover  FailoverConfig
-	Breaker   breaker.Config
-	Store     store.Config // what of a call is kept, and what happens when it cannot be
-	Routes    []RouteConfig
-	Prices    *price.Book           // nil: the built-in one
-	Providers []*providers.Provider // configured ones first, then those that exist without configuration
+	Listen        string // the address served, accepted as a Host header
+	Server        ServerConfig
+	Failover      FailoverConfig
+	Breaker       breaker.Config
+	Store         store.Config // what of a call is kept, and what happens when it cannot be
+	Routes        []RouteConfig
+	Prices        *price.Book           // nil: the built-in one
+	Caps          []caps.Config         // limits on spending
+	BlockUnpriced bool                  // [prices] unknown = \"block\": a model without a price is not called
+	Providers     []*providers.Provider // configured ones first, then those that exist without configuration
 
 	// FailoverFor gives the [failover] values for a route (its model pattern,
 	// "" without one) and a provider, overrides applied; nil: Failover for all.
@@ -55,6 +58,8 @@ type Gateway struct {
 	log       *slog.Logger
 	set       atomic.Pointer[settings]
 	health    *health
+	ledger    *caps.Ledger
+	sessions  *sessions
 	running   running
 	pseudonym string // this process in Via, to notice a loop
 	started   time.Time
@@ -103,6 +108,10 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	if g.health, err = newHealth(g.breakerLimits, deps.Store); err != nil {
 		return nil, err
 	}
+	if g.ledger, err = newLedger(cfg.Caps, deps.Store, g.started); err != nil {
+		return nil, err
+	}
+	g.sessions = newSessions()
 	ctx, cancel := context.WithCancel(context.Background())
 	g.closing = cancel
 	g.running.init()
@@ -124,6 +133,10 @@ func (g *Gateway) breakerLimits(provider string) breaker.Config {
 func (g *Gateway) Reload(cfg Config) error {
 	set, err := newSettings(cfg, g.deps)
 	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if err := g.ledger.Reconfigure(cfg.Caps, now, spentSince(g.store, cfg.Caps, now)); err != nil {
 		return err
 	}
 	old := g.set.Swap(set)

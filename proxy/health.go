@@ -248,6 +248,15 @@ func (h *health) faulted(c *call, t *candidate, v providers.Verdict, final bool,
 	h.save(now)
 }
 
+// unclaim gives back what allow claimed for an attempt that is not made.
+func (h *health) unclaim(c *call, t *candidate) {
+	now := time.Now()
+	t.release(false, now)
+	key := t.targetKey(c)
+	c.passes[key].Done(breaker.Neutral, now)
+	delete(c.passes, key)
+}
+
 // left notes that the call is through with the candidate's target, which
 // failed it.
 func (h *health) left(c *call, t *candidate, now time.Time) {

@@ -114,6 +114,7 @@ func (g *Gateway) watch(ctx context.Context) {
 			}
 			rows := g.running.rows()
 			g.store.SetLive(rows)
+			g.saveCaps()
 			written = len(rows) > 0
 		}
 		ticker.Stop()

@@ -9,6 +9,7 @@ import (
 
 	"llmgw/providers/dialect"
 	"llmgw/providers/llm"
+	"llmgw/proxy/caps"
 )
 
 // serveOperations answers what is about llmgw itself: is it there, is it up,
@@ -45,6 +46,7 @@ type readiness struct {
 	Running int             `json:"running_calls"`
 	Record  recordReadiness `json:"record"`
 	Targets []TargetHealth  `json:"targets"`
+	Caps    []caps.Status   `json:"caps"`
 }
 
 // recordReadiness tells whether calls reach the file.
@@ -69,7 +71,7 @@ func (g *Gateway) canServe(now time.Time) bool {
 
 func (g *Gateway) serveReady(w http.ResponseWriter) {
 	h := g.store.Health()
-	body := readiness{Running: g.running.len(), Targets: g.health.report(targetsOf(g.Routes()), time.Now())}
+	body := readiness{Running: g.running.len(), Targets: g.health.report(targetsOf(g.Routes()), time.Now()), Caps: g.ledger.Snapshot(time.Now())}
 	body.Record = recordReadiness{OK: h.Err == nil, Queued: h.Pending, OldestMS: h.OldestWait.Milliseconds(), LostBodies: h.LostBodies}
 	if h.Err != nil {
 		body.Record.Error = h.Err.Error()

@@ -12,6 +12,7 @@ import (
 	"llmgw/providers/dialect"
 	"llmgw/providers/llm"
 	"llmgw/proxy/breaker"
+	"llmgw/proxy/caps"
 )
 
 // router knows every provider and route, and resolves a requested model to
@@ -47,6 +48,8 @@ type candidate struct {
 	cred   providers.Credential
 	limits FailoverConfig
 	trials [2]*breaker.Trial // claims on the credential while an attempt runs
+	hold   *caps.Hold        // money set aside for the running attempt
+	clamp  llm.Count         // output limit that keeps the attempt within hold; unknown: the caller's
 
 	tries    int
 	done     bool      // not to be tried again by this call

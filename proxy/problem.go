@@ -52,6 +52,8 @@ func (p problem) status() int {
 		return http.StatusGatewayTimeout
 	case codeClientGone:
 		return statusClientGone
+	case dialect.CodeCapExceeded:
+		return http.StatusPaymentRequired
 	}
 	if p.cooling {
 		return http.StatusServiceUnavailable

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"llmgw/store"
 )
@@ -35,6 +34,14 @@ func (t *tee) add(b []byte) {
 		t.chunks[last] = append(t.chunks[last], b[:n]...)
 		b = b[n:]
 	}
+}
+
+// keep is add for bytes that nobody changes any more: they are not copied.
+func (t *tee) keep(b []byte) {
+	t.size += int64(len(b))
+	b = b[:min(int64(len(b)), max(t.limit-t.kept, 0))]
+	t.kept += int64(len(b))
+	t.chunks = append(t.chunks, b[:len(b):len(b)])
 }
 
 // nextChunk starts small: most answers are a few KB.
@@ -75,7 +82,7 @@ func (c *call) bodies(status store.Status) []store.Body {
 		kept := int64(len(data))
 		data, n := c.set.redactor.Redact(data, c.brought)
 		c.rec.Redactions += n
-		headers, n := c.set.redactor.Redact([]byte(headerBlock(h)), c.brought)
+		headers, n := c.set.redactor.Redact(headerBlock(h), c.brought)
 		c.rec.Redactions += n
 		bodies = append(bodies, store.Body{
 			CallID: c.rec.ID, Part: part, Data: data, Size: size, Truncated: kept < size,
@@ -106,16 +113,25 @@ var secretHeaders = []string{
 }
 
 // headerBlock writes headers one a line, sorted, secrets left out by name.
-func headerBlock(h http.Header) string {
-	var lines []string
-	for name, values := range h {
-		for _, v := range values {
-			if slices.Contains(secretHeaders, name) {
+func headerBlock(h http.Header) []byte {
+	var room [32]string
+	names := room[:0]
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	block := make([]byte, 0, 1<<10)
+	for _, name := range names {
+		secret := slices.Contains(secretHeaders, name)
+		for _, v := range h[name] {
+			if secret {
 				v = "(not recorded)"
 			}
-			lines = append(lines, name+": "+v)
+			if len(block) > 0 {
+				block = append(block, '\n')
+			}
+			block = append(append(append(block, name...), ": "...), v...)
 		}
 	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
+	return block
 }

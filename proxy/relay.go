@@ -253,7 +253,7 @@ func (c *call) settleWhole(a *attempt) {
 	a.row.Duration = time.Since(a.row.StartedAt)
 	c.g.health.finished(c, a.c, time.Now())
 	c.charge(a)
-	c.sent.add(a.end)
+	c.sent.keep(a.end)
 	c.finish(store.StatusOK)
 	if !c.headed {
 		c.costHeaders()
@@ -368,7 +368,7 @@ func (c *call) passOn(ans answer) {
 	c.w.Header().Set("X-Llmgw-Provider", headerText(c.rec.Provider))
 	c.w.Header().Set("X-Llmgw-Model", headerText(c.rec.Model))
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(ans.body)))
-	c.sent.add(ans.body)
+	c.sent.keep(ans.body)
 	c.finish(store.StatusError)
 	c.w.WriteHeader(ans.status)
 	_, _ = c.w.Write(ans.body)

@@ -46,6 +46,9 @@ func (c *call) run() {
 			c.giveUp()
 			return
 		}
+		if !c.fund(t) {
+			continue
+		}
 		a, p := c.try(t)
 		if p != nil {
 			c.refuse(*p)
@@ -403,6 +406,10 @@ func (c *call) giveUp() {
 	}
 	if ans, ok := c.bestAnswer(); ok {
 		c.passOn(ans)
+		return
+	}
+	if len(c.answers) == 0 && (len(c.refusals) > 0 || c.unpriced != "") {
+		c.refuse(c.capProblem())
 		return
 	}
 	p := problem{code: codeAllFailed, message: c.story()}

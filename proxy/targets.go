@@ -89,9 +89,14 @@ func (h *Health) Command(routes []RouteConfig, args []string) (string, error) {
 }
 
 // Command answers a command of another process: "targets" with list, reset,
-// disable or enable. The answer is the JSON list of [TargetHealth] after it.
+// disable or enable, by the JSON list of [TargetHealth] after it; "caps" by
+// that of [caps.Status].
 func (g *Gateway) Command(verb string, args []string) (string, error) {
-	if verb != "targets" {
+	switch verb {
+	case "targets":
+	case "caps":
+		return string(g.capsJSON()), nil
+	default:
 		return "", fmt.Errorf("this llmgw does not know the command %q; is it older than the one that asks?", verb)
 	}
 	return g.health.command(targetsOf(g.Routes()), args, time.Now())

@@ -1,0 +1,424 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"llmgw/providers/dialect"
+	"llmgw/providers/llm"
+	"llmgw/providers/price"
+	"llmgw/proxy/caps"
+	"llmgw/store"
+)
+
+// newLedger makes the ledger of the configured caps and counts what the record
+// says was spent in their present windows.
+func newLedger(cfg []caps.Config, st *store.Store, now time.Time) (*caps.Ledger, error) {
+	l, err := caps.New(cfg, now)
+	if err != nil || len(cfg) == 0 {
+		return l, err
+	}
+	entries, err := spentSince(st, cfg, now)(l.Since(now))
+	if err != nil {
+		return nil, fmt.Errorf("reading what was spent: %w", err)
+	}
+	l.Restore(entries, now)
+	return l, nil
+}
+
+// spentSince returns a function that reads the record's attempts from an
+// instant on, and with total everything before it as one more entry each.
+func spentSince(st *store.Store, cfg []caps.Config, now time.Time) func(since time.Time, total bool) ([]caps.Entry, error) {
+	by := []string{"bucket", "project", "provider", "model", "route", "client", "key"}
+	for _, c := range cfg {
+		if c.Match.Session != "" || c.Each == "session" {
+			by = append(by, "session") // from the rows: slower, so only where it matters
+			break
+		}
+	}
+	return func(since time.Time, total bool) ([]caps.Entry, error) {
+		rd, err := store.OpenReader(st.Path())
+		if err != nil {
+			return nil, err
+		}
+		defer rd.Close()
+		recent, err := entriesOf(rd, store.SumQuery{Since: since, By: by}, now)
+		if err != nil || !total {
+			return recent, err
+		}
+		old, err := entriesOf(rd, store.SumQuery{Until: since, By: by[1:]}, now)
+		return append(recent, old...), err
+	}
+}
+
+func entriesOf(rd *store.Reader, q store.SumQuery, now time.Time) ([]caps.Entry, error) {
+	sums, err := rd.Sums(context.Background(), q)
+	if err != nil {
+		return nil, err
+	}
+	var all []caps.Entry
+	for _, s := range sums {
+		if s.Cost == 0 {
+			continue
+		}
+		e := caps.Entry{Amount: s.Cost}
+		for i, dim := range q.By {
+			v := s.By[i]
+			switch dim {
+			case "bucket":
+				start, err := time.Parse(time.RFC3339, v)
+				if err != nil {
+					return nil, fmt.Errorf("reading a quarter of an hour: %w", err)
+				}
+				// The quarter's last instant, so that no rolling window forgets
+				// it early; not in the future.
+				if e.At = start.Add(15*time.Minute - time.Microsecond); e.At.After(now) {
+					e.At = now
+				}
+			case "project":
+				e.Scope.Project = v
+			case "provider":
+				e.Scope.Provider = v
+			case "model":
+				e.Scope.Model = v
+			case "route":
+				e.Scope.Route = v
+			case "client":
+				e.Scope.Client = v
+			case "key":
+				e.Scope.Key = v
+			case "session":
+				e.Scope.Session = v
+			}
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// scope is whose money an attempt at t spends.
+func (c *call) scope(t *candidate) caps.Scope {
+	return caps.Scope{
+		Project: c.rec.Project, Provider: t.up.p.Name, Model: t.modelFor(c), Route: c.plan.route,
+		Client: c.rec.Client, Key: c.rec.Key, Session: c.rec.Session,
+	}
+}
+
+// fund holds the money for the next attempt at t in every cap that matches,
+// waiting where running calls may give some back. Without it the candidate is
+// skipped, with the cap's words on record.
+func (c *call) fund(t *candidate) bool {
+	l := c.g.ledger
+	if len(c.set.cfg.Caps) == 0 && !c.set.cfg.BlockUnpriced {
+		return true
+	}
+	ask := c.ask(t)
+	if c.set.cfg.BlockUnpriced && !c.priced(t) {
+		c.unpriced = fmt.Sprintf("no price is known for %s, and prices.unknown = \"block\"; give it one under [prices.model.%q]", t.targetKey(c), t.targetKey(c))
+		c.skipCandidate(t, "cap", c.unpriced)
+		c.g.health.unclaim(c, t)
+		return false
+	}
+	hold, refusal := l.Reserve(c.scope(t), ask, time.Now())
+	if refusal != nil && refusal.CanWait {
+		hold, refusal = c.waitForMoney(l.Queue(c.scope(t), ask, time.Now()))
+	}
+	if refusal != nil {
+		c.refusals = append(c.refusals, refusal)
+		c.skipCandidate(t, "cap", refusal.Error())
+		c.g.health.unclaim(c, t)
+		c.substitute(refusal)
+		return false
+	}
+	t.hold = hold
+	for _, w := range hold.Warnings {
+		c.warn(w)
+	}
+	t.clamp = c.clampTo(t, ask, hold)
+	return true
+}
+
+// waitForMoney waits in the queue of the caps: as long as they say it makes
+// sense, and not past the deadline or the client's leaving.
+func (c *call) waitForMoney(ticket *caps.Ticket) (*caps.Hold, *caps.Refusal) {
+	start := time.Now()
+	c.live.setPhase(phasePause)
+	ctx, cancel := context.WithDeadline(c.ctx, c.by)
+	defer cancel()
+	timer := time.NewTimer(caps.MaxWait)
+	defer timer.Stop()
+	select {
+	case <-ticket.Ready():
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	hold, refusal := ticket.Leave(time.Now())
+	spent := time.Since(start)
+	c.lastWait += spent
+	c.waited += spent
+	return hold, refusal
+}
+
+// substitute adds the target that a cap names instead of those it refuses.
+func (c *call) substitute(r *caps.Refusal) {
+	if r.Action != caps.ActionSubstitute {
+		return
+	}
+	sub, err := c.set.router.target(r.Substitute)
+	if err != nil || c.planned(sub) || !sub.up.p.Speaks(c.ep.Dialect) {
+		return
+	}
+	creds, err := sub.up.p.Credentials(c.brought)
+	if err != nil {
+		c.skip(sub, "auth", err.Error())
+		return
+	}
+	c.plan.reason += ", substituted by cap " + r.Cap
+	c.rec.RouteReason = c.plan.reason
+	for _, cred := range creds {
+		c.plan.targets = append(c.plan.targets, &candidate{target: sub, cred: cred, limits: c.set.router.limits(c.plan.route, sub.up.p.Name)})
+	}
+}
+
+func (c *call) planned(t target) bool {
+	for _, o := range c.plan.targets {
+		if o.target == t {
+			return true
+		}
+	}
+	return false
+}
+
+// priced tells whether it is known what a call at t costs.
+func (c *call) priced(t *candidate) bool {
+	return c.free() || t.up.p.Free || t.cred.Plan || c.set.prices.of(t.up, t.modelFor(c), time.Now()).known
+}
+
+// ask is what an attempt at t wants held.
+func (c *call) ask(t *candidate) caps.Ask {
+	ask := caps.Ask{Call: c.rec.ID, N: len(c.attempts) + 1}
+	p := c.set.prices.of(t.up, t.modelFor(c), time.Now())
+	switch {
+	case c.free() || t.up.p.Free || t.cred.Plan || p.known && p.price.Free():
+		ask.Bound = price.Of(0)
+		return ask
+	case !p.known:
+		return ask
+	}
+	e := c.extent(t, p.price)
+	ask.Unbounded = e.unbounded
+	if !e.known {
+		return ask
+	}
+	ask.Bound = price.Of(e.cost(p.price, e.output))
+	ask.Likely = price.Of(e.cost(p.price, min(e.output, usualOutput)))
+	if !e.unbounded {
+		ask.Floor = price.Of(e.cost(p.price, min(e.output, e.least)))
+	}
+	return ask
+}
+
+const (
+	// usualOutput is what an answer has where nothing better is known.
+	usualOutput = 1000
+	// leastClamp is the lowest output limit a cap may set (SPEC section 3).
+	leastClamp = 1024
+)
+
+// extent is how large a call can get at a target, in tokens.
+type extent struct {
+	input, output int64 // at most; output over all choices
+	least         int64 // output below which no limit is lowered
+	choices       int
+	write         price.Write
+	known         bool // false: nothing bounds it
+	unbounded     bool // the body does not bound it; the model's window does
+}
+
+func (e extent) cost(p price.Price, output int64) price.Money {
+	return p.Bound(e.input, e.write, output, 1)
+}
+
+// extent works out the tightest bound that is still one (SPEC section 6).
+func (c *call) extent(t *candidate, p price.Price) extent {
+	if c.bound == nil {
+		b := dialect.BoundOf(c.ep.Dialect, c.ep.Op, c.body)
+		c.bound = &b
+	}
+	b := c.bound.For(t.modelFor(c))
+	window := p.ContextWindow()
+	e := extent{input: b.Input(), choices: max(b.Choices, 1), known: true}
+	e.input = min(e.input, c.g.sessions.bound(c, t, &b))
+	if len(b.Unbounded) > 0 || !p.Bounded() || !c.bodyIsCall() {
+		e.unbounded, e.known = true, window.Known
+		e.input = window.N
+	}
+	if window.Known {
+		e.input = min(e.input, window.N)
+	}
+	switch most := p.MaxOutput(); {
+	case b.MaxOutput.Known:
+		e.output = b.MaxOutput.N
+	case c.ep.Op == dialect.OpEmbeddings:
+	case most.Known:
+		e.output = most.N * int64(e.choices)
+	case window.Known:
+		e.output = window.N * int64(e.choices)
+	default:
+		e.known = false
+	}
+	e.least = max(leastClamp, b.LeastOutput+1) * int64(e.choices)
+	switch b.CacheWrite {
+	case dialect.CacheWrite5m:
+		e.write = price.Write5m
+	case dialect.CacheWrite1h:
+		e.write = price.Write1h
+	}
+	return e
+}
+
+// clampTo is the output limit, for each choice, that keeps the call within
+// what was held; unknown where all it asked for was.
+func (c *call) clampTo(t *candidate, ask caps.Ask, hold *caps.Hold) llm.Count {
+	if !hold.Bound.Known || !ask.Bound.Known || hold.Bound.Money >= ask.Bound.Money {
+		return llm.Count{}
+	}
+	p := c.set.prices.of(t.up, t.modelFor(c), time.Now())
+	e := c.extent(t, p.price)
+	low, high := min(e.output, e.least), e.output
+	for low < high { // the largest output whose bound still fits
+		mid := (low + high + 1) / 2
+		if e.cost(p.price, mid) <= hold.Bound.Money {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	return llm.Tokens(low / int64(e.choices))
+}
+
+// pay ends the attempt's hold: by what it cost, or by what was held where that
+// is not known. What nobody charges for is given back.
+func (c *call) pay(t *candidate, a *store.Attempt) {
+	if t.hold == nil {
+		return
+	}
+	hold := t.hold
+	t.hold = nil
+	if a.CostSource == "" || a.CostSource == store.CostPlan {
+		hold.Release(time.Now())
+		return
+	}
+	s := hold.Settle(a.Cost, time.Now())
+	for _, o := range s.Overruns {
+		c.g.log.Warn("a call cost more than could be held for it", "call", c.rec.ID, "cap", o.Cap, "held", o.Held.String(), "cost", o.Actual.String())
+	}
+	for _, w := range s.Warnings {
+		c.warn(w)
+	}
+}
+
+func (c *call) warn(w caps.Warning) {
+	c.g.log.Warn("a cap is filling", "cap", w.Cap, "each", w.Each, "share", w.Share, "passed", w.Passed,
+		"limit_usd", w.Limit.String(), "spent_usd", w.Spent.String(), "held_usd", w.Held.String())
+}
+
+// capProblem is the error of a call that no cap let pass anywhere.
+func (c *call) capProblem() problem {
+	if len(c.refusals) == 0 {
+		return problem{code: dialect.CodeCapExceeded, message: c.unpriced}
+	}
+	r := c.refusals[0]
+	return problem{code: dialect.CodeCapExceeded, message: r.Error() + ". " + r.Hint()}
+}
+
+const (
+	sessionsKept = 64
+	sessionBody  = 2 << 20 // bytes of a body that are remembered
+	prefixSlack  = 64      // SPEC section 6
+)
+
+// sessions remembers the last call of each session at a target: the next one
+// usually begins with the same bytes, whose tokens are then known.
+type sessions struct {
+	mu    sync.Mutex
+	last  map[string]turn
+	order []string // oldest first
+}
+
+// turn is a call whose prompt was counted by its provider.
+type turn struct {
+	body     []byte
+	input    int64
+	overhead int64
+}
+
+func newSessions() *sessions { return &sessions{last: make(map[string]turn)} }
+
+func sessionKey(c *call, t *candidate) string {
+	return c.rec.Session + "\x00" + t.targetKey(c)
+}
+
+// bound is the most that the call's prompt can count, by what the session's
+// last one did; the largest number where nothing is known.
+func (s *sessions) bound(c *call, t *candidate, b *dialect.Bound) int64 {
+	const unknown = 1<<63 - 1
+	if c.rec.Session == "" {
+		return unknown
+	}
+	s.mu.Lock()
+	last, ok := s.last[sessionKey(c, t)]
+	s.mu.Unlock()
+	if !ok || b.Overhead > last.overhead {
+		return unknown
+	}
+	n := dialect.PrefixBound(last.body, c.body)
+	if n == 0 {
+		return unknown
+	}
+	return last.input + b.After(t.modelFor(c), n) + prefixSlack
+}
+
+// learn remembers a call that was answered and counted.
+func (s *sessions) learn(c *call, t *candidate, usage llm.Usage) {
+	if c.rec.Session == "" || c.bound == nil || !usage.Input.Known || len(c.body) > sessionBody {
+		return
+	}
+	b := c.bound.For(t.modelFor(c))
+	if len(b.Unbounded) > 0 {
+		return
+	}
+	key := sessionKey(c, t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.last[key]; !known {
+		if len(s.order) >= sessionsKept {
+			delete(s.last, s.order[0])
+			s.order = s.order[1:]
+		}
+		s.order = append(s.order, key)
+	}
+	s.last[key] = turn{body: c.body, input: usage.Input.N, overhead: b.Overhead}
+}
+
+// capsState is the name under which readers find how the caps stand.
+const capsState = "caps"
+
+// saveCaps leaves how the caps stand for readers.
+func (g *Gateway) saveCaps() {
+	if len(g.set.Load().cfg.Caps) == 0 {
+		return
+	}
+	g.store.SetState(capsState, g.capsJSON())
+}
+
+func (g *Gateway) capsJSON() []byte {
+	text, err := json.Marshal(g.ledger.Snapshot(time.Now()))
+	if err != nil {
+		panic(err) // plain structs of strings, numbers and times
+	}
+	return text
+}
