@@ -45,12 +45,7 @@ func (t *tee) keep(b []byte) {
 }
 
 // nextChunk starts small: most answers are a few KB.
-func (t *tee) nextChunk() int {
-	if len(t.chunks) == 0 {
-		return 2 << 10
-	}
-	return teeChunk
-}
+func (t *tee) nextChunk() int { return min(2<<10<<min(len(t.chunks), 8), teeChunk) }
 
 func (t *tee) bytes() []byte {
 	if len(t.chunks) == 1 {

@@ -1,0 +1,8 @@
+//go:build soak
+
+package proxy
+
+import "testing"
+
+// TestTenThousandAbortedStreams is SPEC section 10's figure.
+func TestTenThousandAbortedStreams(t *testing.T) { abortStreams(t, 10_000) }
