@@ -77,7 +77,7 @@ func servedBy(c *store.CallRow) string {
 	case c.Cache == store.CacheHit:
 		b.WriteString("cache")
 	case c.Provider != "":
-		b.WriteString(c.Provider + "/" + c.Model)
+		b.WriteString(target(c.Provider, c.Model))
 	}
 	for i := range c.Attempts {
 		switch a := &c.Attempts[i]; {

@@ -39,6 +39,19 @@ type checkError struct{ what string }
 func (e *checkError) Error() string { return e.what }
 func (e *checkError) exitCode() int { return exitCheck }
 
+// damageError is damage so bad that the check could not go on.
+type damageError struct{ *store.FileError }
+
+func (e *damageError) exitCode() int { return exitCheck }
+
+// asCheck makes damage that stopped a check the check's result.
+func asCheck(err error) error {
+	if e, ok := errors.AsType[*store.FileError](err); ok && e.Damaged() {
+		return &damageError{e}
+	}
+	return err
+}
+
 func newDBCheckCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
@@ -47,12 +60,12 @@ func newDBCheckCommand(g *globals) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := g.openReader()
 			if err != nil {
-				return err
+				return asCheck(err)
 			}
 			defer r.Close()
 			problems, err := r.Check(c.Context())
 			if err != nil {
-				return err
+				return asCheck(err)
 			}
 			if len(problems) == 0 {
 				_, err = fmt.Fprintf(g.stdout, "ok: %s\n", r.Path())

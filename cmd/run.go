@@ -47,7 +47,12 @@ func newRunCommand(g *globals) *cobra.Command {
 		Short: "Run a command whose LLM calls go through the gateway",
 		Long: "Runs a command with the environment (and for codex the arguments) that points it at the gateway,\n" +
 			"starting one for the command's life when none runs. Its exit code is the command's.",
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("run needs a command, such as `llmgw run -- claude`")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if !c.Flags().Changed("project") {
 				project = gitProject(c.Context())

@@ -68,7 +68,7 @@ func (g *globals) serve(ctx context.Context, flags serveFlags) (err error) {
 		f.Listen = flags.listen
 	}
 	if err := checkListen(f.Listen, f.Server.RequireKey); err != nil {
-		return usagef("only loopback addresses are served without keys", "--listen: %w", err)
+		return usagef("write it as 127.0.0.1:4747; without keys only loopback addresses are served", "--listen: %w", err)
 	}
 	s := &server{g: g, file: f, listen: configured, flags: flags, log: slog.New(slog.NewTextHandler(g.stderr, nil))}
 	s.current.Store(f)
@@ -188,7 +188,7 @@ func (s *server) openStore() error {
 	}
 	st, err := store.Open(path, store.Options{
 		BodiesMax: s.file.Store.MaxBody, MaxSize: s.file.Store.MaxSize, Retention: s.file.Store.Retention,
-		Owner: s.instance(path), Version: version(),
+		Owner: s.instance(path), Version: release(),
 	})
 	if err != nil {
 		return err
@@ -463,7 +463,7 @@ func (s *server) writePort() error {
 // banner says what was started and what to do with it.
 func (s *server) banner(w io.Writer) {
 	base := "http://" + s.listener.Addr().String()
-	fmt.Fprintf(w, "llmgw %s serving on %s\n\n", version(), base)
+	fmt.Fprintf(w, "llmgw %s serving on %s\n\n", release(), base)
 	fmt.Fprintf(w, "  OpenAI SDKs     export OPENAI_BASE_URL=%s/v1\n", base)
 	fmt.Fprintf(w, "  Anthropic SDKs  export ANTHROPIC_BASE_URL=%s\n", base)
 	fmt.Fprintf(w, "  Codex           codex -c openai_base_url=%s/v1\n\n", base)

@@ -213,8 +213,8 @@ func tokenWords(c *store.CallRow) string {
 }
 
 func target(provider, model string) string {
-	if provider == "" {
-		return ""
+	if provider == "" || model == "" {
+		return provider
 	}
 	return provider + "/" + model
 }

@@ -63,7 +63,7 @@ func (g *globals) askTargets(ctx context.Context, args []string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	st, err := store.Open(path, store.Options{Version: version()})
+	st, err := store.Open(path, store.Options{Version: release()})
 	if err != nil {
 		return "", err
 	}

@@ -26,7 +26,7 @@ func version() string {
 	built := fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "(unknown) " + built
+		return release() + " " + built
 	}
 	vcs := map[string]string{}
 	for _, s := range info.Settings {
@@ -39,5 +39,14 @@ func version() string {
 			commit += ", modified"
 		}
 	}
-	return cmp.Or(info.Main.Version, "(devel)") + commit + " " + built
+	return release() + commit + " " + built
+}
+
+// release is the version alone, "(devel)" where the build does not know it.
+func release() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)"
+	}
+	return cmp.Or(info.Main.Version, "(devel)")
 }

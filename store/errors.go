@@ -56,10 +56,20 @@ func (e *FileError) Hint() string {
 	case code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN,
 		errors.Is(e.Err, fs.ErrPermission), errors.Is(e.Err, syscall.EROFS):
 		return "the file and its folder must be writable by you; name another file with --db or [store] path"
+	case errors.Is(e.Err, errForeign), errors.Is(e.Err, syscall.EISDIR):
+		return "name another file with --db or [store] path"
+	case code == sqlite3.SQLITE_IOERR:
+		return "is this a file, and on a disk of this machine?"
 	case errors.Is(e.Err, ErrNoDatabase):
 		return "start `llmgw serve`, or name another file with --db"
 	}
 	return ""
+}
+
+// Damaged tells whether what is in the file is the trouble.
+func (e *FileError) Damaged() bool {
+	code := primaryCode(e.Err)
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
 // NewerError is a database written by a newer llmgw than this one.

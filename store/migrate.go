@@ -96,15 +96,18 @@ func refuseLoneWAL(path string) error {
 }
 
 func setUp(c *conn, path, version string) error {
-	// Before anything else touches the file: auto_vacuum cannot change later.
-	for _, pragma := range [...]string{busyTimeout, "PRAGMA auto_vacuum = INCREMENTAL"} {
-		if err := c.exec(pragma); err != nil {
-			return err
-		}
+	if err := c.exec(busyTimeout); err != nil {
+		return err
 	}
 	schema, err := checkSchema(c, path)
 	if err != nil {
 		return err
+	}
+	if schema == 0 {
+		// Before anything else is written: auto_vacuum cannot change later.
+		if err := c.exec("PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+			return err
+		}
 	}
 	mode, err := c.value("PRAGMA journal_mode = WAL")
 	if err != nil {
