@@ -243,6 +243,7 @@ func (s *server) openGateway() error {
 		MaxHeaderBytes:    1 << 20,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	closeUnused(s.http)
 	return nil
 }
 
@@ -475,6 +476,7 @@ func (s *server) banner(w io.Writer) {
 	for _, r := range s.gateway.Routes() {
 		fmt.Fprintf(w, "  route %s → %s\n", store.Clean(r.Model), store.Clean(strings.Join(r.Targets, ", ")))
 	}
+	s.capLines(w)
 	fmt.Fprintf(w, "\n  recording to %s (bodies: %s, kept for %s)\n", s.path, s.file.Store.Bodies, formatDuration(s.file.Store.Retention))
 	fmt.Fprintf(w, "  watch: llmgw logs -f    look: llmgw show last\n")
 	for _, f := range s.flags.faults {
@@ -483,6 +485,38 @@ func (s *server) banner(w io.Writer) {
 	if s.demo != nil {
 		fmt.Fprintf(w, "  demo: simulated providers, no key, no network; its record goes when it ends, unless --db is given\n")
 	}
+}
+
+// capLines prints the caps with the largest hold of each routed target; one
+// that a call can exceed is a warning: calls up to what fits go through.
+func (s *server) capLines(w io.Writer) {
+	cfg := s.gateway.Config()
+	holds, err := proxy.LargestHolds(cfg, time.Now())
+	if err != nil {
+		return // the gateway runs with these very caps
+	}
+	for _, c := range cfg.Caps {
+		fmt.Fprintf(w, "  cap %s: %s USD per %s\n", store.Clean(c.Name), c.USD.Money, c.Per)
+		for _, h := range holds {
+			if h.Cap == c.Name {
+				fmt.Fprintf(w, "    %s\n", holdWords(h))
+			}
+		}
+	}
+}
+
+// holdWords says what the largest call of a target would hold.
+func holdWords(h proxy.CapHold) string {
+	target := store.Clean(h.Target)
+	switch {
+	case !h.Hold.Known:
+		return target + ": its largest call is not known; without a price it is refused"
+	case h.Exceeds() && h.Fits == 0:
+		return fmt.Sprintf("warning: %s: the largest call would hold %s USD; a full context window alone does not fit", target, h.Hold.Money)
+	case h.Exceeds():
+		return fmt.Sprintf("warning: %s: the largest call would hold %s USD; with a full context window up to %d output tokens fit", target, h.Hold.Money, h.Fits)
+	}
+	return fmt.Sprintf("%s: the largest call holds %s USD", target, h.Hold.Money)
 }
 
 // credentialWords says whose credential goes to a provider.

@@ -169,6 +169,9 @@ func (g *Gateway) Drain(d time.Duration) {
 	}
 }
 
+// Config is the configuration in force.
+func (g *Gateway) Config() Config { return g.set.Load().cfg }
+
 // Providers lists whom calls can go to.
 func (g *Gateway) Providers() []*providers.Provider { return g.set.Load().cfg.Providers }
 
