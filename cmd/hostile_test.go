@@ -115,10 +115,18 @@ func TestPagesAreRefused(t *testing.T) {
 	if n := g.arrivals(); n != 0 {
 		t.Errorf("%d requests reached a provider", n)
 	}
+	reader, err := store.OpenReader(g.db())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
 	blocked := 0
 	for _, l := range g.logs() {
 		if l.Status == "blocked" && *l.Error == "forbidden_origin" {
 			blocked++
+		}
+		if kept, err := reader.Bodies(t.Context(), l.ID); err != nil || len(kept) > 0 {
+			t.Errorf("%d bodies are kept of a page's request, %v", len(kept), err)
 		}
 	}
 	if blocked != tried {

@@ -57,6 +57,9 @@ func (t *tee) bytes() []byte {
 // bodies are the bytes to keep of this call, as [store] bodies asks, with
 // every known credential replaced.
 func (c *call) bodies(status store.Status) []store.Body {
+	if c.rec.Error == codeForbiddenOrigin {
+		return nil // or a web page could push out what is kept of others, max_size being what it is
+	}
 	switch c.set.cfg.Store.Bodies {
 	case store.BodiesNone:
 		return nil
