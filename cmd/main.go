@@ -60,6 +60,7 @@ func newRootCommand(g *globals) *cobra.Command {
 		newEnvCommand(g),
 		newLogsCommand(g),
 		newShowCommand(g),
+		newSpendCommand(g),
 		newTargetsCommand(g),
 		newPricesCommand(g),
 		newConfigCommand(g),

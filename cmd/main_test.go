@@ -77,8 +77,9 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(env.WorkDir, "llmgw.toml.example"), example, 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  scriptExits,
-			"record": scriptRecord,
+			"exits":    scriptExits,
+			"record":   scriptRecord,
+			"spending": scriptSpending,
 		},
 	})
 }

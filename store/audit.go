@@ -92,14 +92,17 @@ func (r *Reader) PrunedBefore(ctx context.Context) (t time.Time, err error) {
 	return t, err
 }
 
-// FirstSpend is the start of the oldest quarter of an hour in which anything
-// is on record; zero when nothing is.
-func (r *Reader) FirstSpend(ctx context.Context) (t time.Time, err error) {
+// SpendSpan is the time that rollups cover, in whole quarters of an hour: from
+// is zero when nothing is on record.
+func (r *Reader) SpendSpan(ctx context.Context) (from, until time.Time, err error) {
 	err = r.each(ctx, func(f *fields) error {
-		t = f.time()
+		from, until = f.time(), f.time()
 		return nil
-	}, "SELECT min(bucket) FROM rollups")
-	return t, err
+	}, "SELECT (SELECT min(bucket) FROM rollups), (SELECT max(bucket) FROM rollups)")
+	if !from.IsZero() {
+		until = until.Add(bucketWidth)
+	}
+	return from, until, err
 }
 
 // audit compares the call's cost with its attempts'.
@@ -220,7 +223,9 @@ type Charge struct {
 	Key                      string // the caller's
 	Provider, Model, Route   string
 
-	Amount price.Amount // unknown: unpriced
+	// Amount is the attempt's cost, or where that is unknown what was held for
+	// it; unknown where nothing was.
+	Amount price.Amount
 }
 
 // EachCharge calls f for each attempt that began from since on, has ended and
@@ -236,11 +241,14 @@ func (r *Reader) EachCharge(ctx context.Context, since time.Time, f func(Charge)
 			if a.Outcome == OutcomeRunning || !a.Charged() || a.StartedAt.Before(since) {
 				continue
 			}
-			err := f(Charge{
+			charge := Charge{
 				Call: c.ID, N: a.N, At: a.StartedAt, Project: c.Project, Client: c.Client, Session: c.Session, Key: c.Key,
 				Provider: a.Provider, Model: a.Model, Route: c.Route, Amount: a.Cost,
-			})
-			if err != nil {
+			}
+			if !charge.Amount.Known {
+				charge.Amount = a.Held
+			}
+			if err := f(charge); err != nil {
 				return err
 			}
 		}

@@ -137,12 +137,13 @@ func TestCharges(t *testing.T) {
 func TestWhereTheRecordBegins(t *testing.T) {
 	s := openStore(t, Options{})
 	r := openReader(t, s.Path())
-	if first, err := r.FirstSpend(t.Context()); err != nil || !first.IsZero() {
-		t.Errorf("of nothing: %v, %v", first, err)
+	if from, _, err := r.SpendSpan(t.Context()); err != nil || !from.IsZero() {
+		t.Errorf("of nothing: %v, %v", from, err)
 	}
 	record(t, s, 1)
-	if first, err := r.FirstSpend(t.Context()); err != nil || !first.Equal(epoch.Truncate(bucketWidth)) {
-		t.Errorf("%v, %v", first, err)
+	want := epoch.Truncate(bucketWidth)
+	if from, until, err := r.SpendSpan(t.Context()); err != nil || !from.Equal(want) || !until.Equal(want.Add(bucketWidth)) {
+		t.Errorf("from %v until %v, %v", from, until, err)
 	}
 	if pruned, err := r.PrunedBefore(t.Context()); err != nil || !pruned.IsZero() {
 		t.Errorf("%v, %v", pruned, err)

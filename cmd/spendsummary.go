@@ -1,0 +1,81 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"llmgw/store"
+)
+
+// summary are the lines below the table: what is in the total, and what is not.
+func (r *spendReport) summary(s screen, f spendFlags) []string {
+	t := &r.total.sum
+	lines := []string{fmt.Sprintf("%s %s: %s, %s", r.total.costWords(), r.span(), count(t.Calls, "call"), count(t.Attempts, "attempt"))}
+	add := func(is bool, format string, args ...any) {
+		if is {
+			lines = append(lines, fmt.Sprintf("  "+format, args...))
+		}
+	}
+	add(t.Estimated != 0, "estimated  ~%s of it", usd(t.Estimated))
+	add(t.UnpricedCalls > 0, "unpriced   %s with a cost that is not known and not in it (?)", count(t.UnpricedCalls, "call"))
+	add(t.Plan != 0, "plan       %s more, had calls on a subscription been charged", usd(t.Plan))
+	add(t.CacheHits > 0, "cache      saved %s in %s", usd(t.Saved), count(t.CacheHits, "hit"))
+	add(t.FailedAttempts > 0, "failed     %s; what was billed for them is in it", count(t.FailedAttempts, "attempt"))
+	lines = append(lines, "same numbers, exact: "+f.commandLine())
+	for i, line := range lines {
+		line = store.Clean(line)
+		if s.width > 0 && i < len(lines)-1 { // the last one is to be copied
+			line = ansi.Truncate(line, s.width, ellipsis)
+		}
+		lines[i] = line
+	}
+	return lines
+}
+
+// span says in local time what is added up.
+func (r *spendReport) span() string {
+	const form = "2006-01-02 15:04 MST"
+	zone := r.query.now.Location()
+	text := "since " + r.query.since.In(zone).Format(form)
+	if !r.query.until.IsZero() {
+		text += " until " + r.query.until.In(zone).Format(form)
+	}
+	return text
+}
+
+func count(n int64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// commandLine is the command that prints these numbers as JSON.
+func (f *spendFlags) commandLine() string {
+	words := []string{"llmgw spend"}
+	for _, flag := range []struct{ name, value string }{
+		{"--since", f.sinceWord()}, {"--until", f.until}, {"--by", f.by}, {"--where", f.where}, {"--format", "json"},
+	} {
+		if flag.value != "" {
+			words = append(words, flag.name, shellQuoted(flag.value))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (f *spendFlags) sinceWord() string {
+	if f.since == "" {
+		return "today"
+	}
+	return f.since
+}
+
+// shellQuoted quotes what a shell would take apart.
+func shellQuoted(s string) string {
+	if !strings.ContainsAny(s, " \t\n'\"\\$`!*?[]{}()<>|&;#~") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
