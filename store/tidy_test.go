@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,15 +102,14 @@ func TestRetention(t *testing.T) {
 // TestBodiesThatWaitAreBounded: while nothing can be written, bodies are
 // dropped oldest first and counted, rows are not.
 func TestBodiesThatWaitAreBounded(t *testing.T) {
-	stuck := true
-	opened := false
+	var stuck atomic.Bool // once open
 	s := openStore(t, Options{QueueBytes: 100 << 10, BeforeCommit: func() error {
-		if opened && stuck {
+		if stuck.Load() {
 			return errors.New("stuck")
 		}
 		return nil
 	}})
-	opened = true
+	stuck.Store(true)
 	ended0, cancel := context.WithCancel(t.Context())
 	cancel()
 	var all []string
@@ -125,7 +125,7 @@ func TestBodiesThatWaitAreBounded(t *testing.T) {
 		t.Errorf("health: %+v", h)
 	}
 	s.in.mu.Lock() // what the hook reads is the writer's
-	stuck = false
+	stuck.Store(false)
 	s.in.mu.Unlock()
 	closeStore(t, s)
 	r := openReader(t, s.Path())

@@ -273,8 +273,6 @@ var wireCases = []wireCase{
 	{fault: "after-done"},
 }
 
-const saidWords = 9
-
 // TestWire runs every fault in both dialects, streamed and not, over a real
 // server, and compares what a raw client saw with the row and with the ledger.
 func TestWire(t *testing.T) {
