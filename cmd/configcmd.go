@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"llmgw/proxy"
 )
 
 func newConfigCommand(g *globals) *cobra.Command {
@@ -35,8 +37,19 @@ func newConfigCheckCommand(g *globals) *cobra.Command {
 				_, err = fmt.Fprintln(g.stdout, "ok: no configuration file, every value has its default")
 				return err
 			}
-			_, err = fmt.Fprintf(g.stdout, "ok: %s: %d providers, %d routes\n", f.path, len(f.Providers), len(f.Routes))
-			return err
+			db, err := g.configuredDB()
+			if err != nil {
+				return err
+			}
+			book, err := f.priceBook(db)
+			if err != nil {
+				return &wiringError{err}
+			}
+			if _, err := fmt.Fprintf(g.stdout, "ok: %s: %d providers, %d routes\n", f.path, len(f.Providers), len(f.Routes)); err != nil {
+				return err
+			}
+			capLines(g.stdout, proxy.Config{Caps: f.caps(), Routes: f.routes(), Prices: book})
+			return nil
 		},
 	}
 }

@@ -186,6 +186,7 @@ type ownServer struct {
 	process  *exec.Cmd
 	ended    chan error // its end, once
 	folder   string     // of its port file
+	leash    io.Closer  // the server ends when this closes, kill -9 of this process included
 	instance store.Instance
 	said     bytes.Buffer // what it wrote; read only after it ended
 }
@@ -209,14 +210,17 @@ func (g *globals) startServer(ctx context.Context) (*ownServer, error) {
 	}
 	s := &ownServer{ended: make(chan error, 1), folder: folder, instance: store.Instance{DB: db}}
 	portFile := filepath.Join(folder, "port")
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--port-file", portFile, "--db", db}
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--port-file", portFile, "--db", db, "--until-stdin-ends"}
 	if g.config != "" {
 		args = append(args, "--config", g.config)
 	}
 	s.process = exec.Command(program, args...)
 	s.process.Stdout, s.process.Stderr = &s.said, &s.said
 	s.process.SysProcAttr = ownGroup() // a Ctrl-C meant for the command must not end its gateway
-	if err := s.process.Start(); err != nil {
+	if s.leash, err = s.process.StdinPipe(); err == nil {
+		err = s.process.Start()
+	}
+	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	go func() { s.ended <- s.process.Wait() }()

@@ -31,6 +31,7 @@ type serveFlags struct {
 	portFile string
 	demo     bool
 	faults   []string
+	leashed  bool // ends with stdin, whose other end whoever started it holds
 }
 
 func newServeCommand(g *globals) *cobra.Command {
@@ -50,6 +51,8 @@ that llmgw makes itself, recorded in a temporary database unless --db is given.`
 	c.Flags().StringVar(&f.portFile, "port-file", "", "write the port that is served to `FILE`")
 	c.Flags().BoolVar(&f.demo, "demo", false, "serve simulated providers and make some traffic")
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "make a provider fail on purpose, as `PROVIDER=FAULT` (openai=429:retry-after=5, anthropic=hang-before-headers); repeatable")
+	c.Flags().BoolVar(&f.leashed, "until-stdin-ends", false, "")
+	_ = c.Flags().MarkHidden("until-stdin-ends") // for `llmgw run`; fails on a flag that is not there
 	return c
 }
 
@@ -75,6 +78,11 @@ func (g *globals) serve(ctx context.Context, flags serveFlags) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.open(ctx); err != nil {
 		return err
+	}
+	if flags.leashed {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }() // at the latest when this process ends
 	}
 	return s.run(ctx)
 }
@@ -476,7 +484,7 @@ func (s *server) banner(w io.Writer) {
 	for _, r := range s.gateway.Routes() {
 		fmt.Fprintf(w, "  route %s → %s\n", store.Clean(r.Model), store.Clean(strings.Join(r.Targets, ", ")))
 	}
-	s.capLines(w)
+	capLines(w, s.gateway.Config())
 	fmt.Fprintf(w, "\n  recording to %s (bodies: %s, kept for %s)\n", s.path, s.file.Store.Bodies, formatDuration(s.file.Store.Retention))
 	fmt.Fprintf(w, "  watch: llmgw logs -f    look: llmgw show last\n")
 	for _, f := range s.flags.faults {
@@ -489,11 +497,10 @@ func (s *server) banner(w io.Writer) {
 
 // capLines prints the caps with the largest hold of each routed target; one
 // that a call can exceed is a warning: calls up to what fits go through.
-func (s *server) capLines(w io.Writer) {
-	cfg := s.gateway.Config()
+func capLines(w io.Writer, cfg proxy.Config) {
 	holds, err := proxy.LargestHolds(cfg, time.Now())
 	if err != nil {
-		return // the gateway runs with these very caps
+		return // the caps were checked before
 	}
 	for _, c := range cfg.Caps {
 		fmt.Fprintf(w, "  cap %s: %s USD per %s\n", store.Clean(c.Name), c.USD.Money, c.Per)
