@@ -101,7 +101,7 @@ func TestStaleConnectionIsRepeatedOnRecord(t *testing.T) {
 					if lost, again := stale.lost.Load(), r.lines["first"].dials.Load()-dials; lost == 0 || again != 1 {
 						t.Errorf("%d writes on the dead connection, then %d more connections", lost, again)
 					}
-					if !rec.Attempts[0].Reused || rec.Attempts[1].Reused {
+					if len(rec.Attempts) == 2 && (!rec.Attempts[0].Reused || rec.Attempts[1].Reused) {
 						t.Errorf("recorded as reused: %v, then %v", rec.Attempts[0].Reused, rec.Attempts[1].Reused)
 					}
 				})
@@ -387,15 +387,15 @@ func TestEarlyAnswer(t *testing.T) {
 	}
 }
 
-// A client that reads 64 bytes a second is slow; the upstream, which waits for
-// it, is not silent.
+// A client that takes most of a minute for an event is slow; the upstream, which
+// waits for it, is not silent.
 func TestSlowClientIsNotASilentUpstream(t *testing.T) {
 	for _, path := range []string{"/v1/chat/completions", "/v1/messages"} {
 		t.Run(path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, chain(path, 1), routed())
 				defer r.close()
-				body := strings.Replace(asking(path, true), "hello", "[[words 200]]", 1)
+				body := strings.Replace(asking(path, true), "hello", "[[words 20]]", 1)
 				resp, err := r.http.Do(r.request(path, body))
 				if err != nil {
 					t.Fatal(err)
@@ -407,12 +407,12 @@ func TestSlowClientIsNotASilentUpstream(t *testing.T) {
 					if err != nil {
 						break
 					}
-					time.Sleep(time.Second)
+					time.Sleep(10 * time.Second)
 				}
 				if err != io.EOF || hashOf(got.Bytes()) != r.ledger("first")[0].SentHash {
 					t.Errorf("%d bytes in %s, then %v", got.Len(), time.Since(start), err)
 				}
-				if time.Since(start) < 2*DefaultFailoverConfig().Idle {
+				if time.Since(start) < 10*DefaultFailoverConfig().Idle {
 					t.Fatalf("took only %s", time.Since(start))
 				}
 				if rec := r.last(); rec.Status != store.StatusOK || outcomes(rec) != "first=ok" {
