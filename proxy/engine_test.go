@@ -217,7 +217,7 @@ func TestBytesPassThrough(t *testing.T) {
 		if bytes.Contains(got.body, []byte(`"choices":[]`)) {
 			t.Errorf("the usage chunk nobody asked for reached the client:\n%s", got.body)
 		}
-		if got.header.Get("X-Llmgw-Edits") != "include_usage" {
+		if got.header.Get("X-Llmgw-Edits") != "stream_options.include_usage" {
 			t.Errorf("edits %q", got.header.Get("X-Llmgw-Edits"))
 		}
 		if row := r.last(); !row.Usage.Input.Known || len(row.Edits) != 1 {

@@ -9,7 +9,7 @@ import (
 type Edit struct {
 	Span
 	New  []byte // nothing: the span is cut out
-	Name string // for the record: "model", "include_usage", "fallbacks", "max_tokens"
+	Name string // for the record: "model", "stream_options.include_usage", "fallbacks", "max_tokens"
 }
 
 // Splice returns the body with the edits made and every other byte untouched.
@@ -57,7 +57,7 @@ const includeUsageMember = `"include_usage":true`
 // body, wherever that takes it. It changes nothing where that is so already, or
 // where no stream is asked for: OpenAI refuses stream_options then.
 func (f *Facts) AddIncludeUsage(body []byte) Edit {
-	const name = "include_usage"
+	const name = "stream_options.include_usage"
 	options := f.StreamOptions.of(body)
 	switch {
 	case f.IncludeUsage || !f.Stream:
