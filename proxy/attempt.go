@@ -54,8 +54,9 @@ type attempt struct {
 
 	committed atomic.Bool // for the context's watcher
 
-	err     error // what reading or sending failed with
-	edited  bool  // the body carries an edit that can be left out
+	err     error  // what reading or sending failed with
+	overdue string // what the upstream failed to do in time, when err is our own clock's
+	edited  bool   // the body carries an edit that can be left out
 	verdict providers.Verdict
 }
 

@@ -58,8 +58,9 @@ func (c *call) commit(a *attempt) {
 	if a.ended && c.rest >= 0 {
 		c.rest = int64(len(a.head) + len(a.end))
 	}
-	// A client that never reads must not hold the call for ever.
-	_ = http.NewResponseController(c.w).SetWriteDeadline(now.Add(a.c.limits.MaxDuration))
+	// A client that never reads must not hold the call for ever; one that does
+	// must still get the error event of an answer cut at max_duration.
+	_ = http.NewResponseController(c.w).SetWriteDeadline(now.Add(a.c.limits.MaxDuration + time.Minute))
 	if c.facts.Stream || !a.ended && !a.eof {
 		c.status(a)
 	}
@@ -92,10 +93,10 @@ func (c *call) decodedAnswer(a *attempt) {
 func (c *call) copyRest(a *attempt) bool {
 	bp := c.g.buffers.Get().(*[]byte)
 	defer c.g.buffers.Put(bp)
-	idle, lastContent := c.idleLimit(a), time.Now()
-	stop := c.rec.StartedAt.Add(a.c.limits.MaxDuration)
+	lastContent := time.Now()
 	for !a.ended && !a.broken {
-		a.silence.Reset(min(idle, time.Until(lastContent.Add(a.c.limits.IdleContent)), time.Until(stop)))
+		patience, overdue := c.patience(a, lastContent)
+		a.silence.Reset(patience)
 		n, err := a.src.Read(*bp)
 		a.silence.Stop()
 		if n > 0 {
@@ -118,11 +119,25 @@ func (c *call) copyRest(a *attempt) bool {
 			return ok
 		}
 		if err != nil {
-			a.err = err
+			a.err, a.overdue = err, overdue
 			return true
 		}
 	}
 	return true
+}
+
+// patience is how long the next read of a running answer may take, and what is
+// wrong with an upstream that takes longer.
+func (c *call) patience(a *attempt, lastContent time.Time) (time.Duration, string) {
+	idle, l := c.idleLimit(a), a.c.limits
+	content, whole := time.Until(lastContent.Add(l.IdleContent)), time.Until(c.rec.StartedAt.Add(l.MaxDuration))
+	switch {
+	case whole <= min(idle, content):
+		return whole, fmt.Sprintf("not at its end after %s", l.MaxDuration)
+	case content <= idle:
+		return content, fmt.Sprintf("no content for %s", l.IdleContent)
+	}
+	return idle, fmt.Sprintf("no byte for %s", idle)
 }
 
 // readOnTime is how long an answer is read without its client.
@@ -333,7 +348,7 @@ func (c *call) breakCause(a *attempt, res dialect.Result) string {
 	}
 	if c.transportFault(a, a.err, true) == llm.Timeout {
 		a.c.up.retire()
-		return fmt.Sprintf("no byte for %s", c.idleLimit(a))
+		return a.overdue
 	}
 	return errText(a.err)
 }
