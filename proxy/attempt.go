@@ -136,14 +136,14 @@ func (c *call) openAttempt(t *candidate) *store.Attempt {
 // begin commits the call and its newest attempt before a byte goes out. It
 // reports whether the attempt may be sent (SPEC P1, store.on_error).
 func (c *call) begin() bool {
-	ctx, cancel := context.WithTimeout(c.ctx, c.set.cfg.Store.BeginWait)
+	ctx, cancel := context.WithTimeout(c.ctx, min(c.set.cfg.Store.BeginWait, time.Until(c.by)))
 	defer cancel()
 	err := c.g.store.Commit(ctx, store.Change{Call: &c.rec, Attempts: c.attempts})
 	if err == nil {
 		c.begun = true
 		return true
 	}
-	if c.set.cfg.Store.OnError == "serve" && c.ctx.Err() == nil {
+	if c.set.cfg.Store.OnError == "serve" && c.ctx.Err() == nil && time.Now().Before(c.by) {
 		c.g.log.Error("a call goes out without a record, as store.on_error = \"serve\" allows", "call", c.rec.ID, "err", err)
 		return true
 	}

@@ -224,11 +224,15 @@ func (c *call) finish(status store.Status) {
 	c.rec.ResponseBytes = c.sent.size
 	c.closeOpenAttempt(now)
 	change := store.Change{Call: &c.rec, Attempts: c.attempts, Bodies: c.bodies(status), Final: true}
+	wait := c.set.cfg.Store.FinishWait
+	if c.rec.Error == codeNotRecorded {
+		wait = 0 // its begin has just been waited for in vain; the outcome stays queued
+	}
 	// The outcome belongs on record even though the client may have left.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), c.set.cfg.Store.FinishWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), wait)
 	defer cancel()
 	if err := c.g.store.Commit(ctx, change); err != nil {
-		c.g.log.Error("the outcome of a call is not yet on record", "call", c.rec.ID, "waited", c.set.cfg.Store.FinishWait, "err", err)
+		c.g.log.Error("the outcome of a call is not yet on record", "call", c.rec.ID, "waited", wait, "err", err)
 	}
 }
 
@@ -251,7 +255,7 @@ func (c *call) refuse(p problem) {
 	case codeClientGone:
 		status = store.StatusClientGone
 	}
-	if c.plan.targets != nil {
+	if c.plan.targets != nil || c.attempts != nil {
 		c.answerHeaders(nil)
 	}
 	c.finish(status)

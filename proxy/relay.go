@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -348,7 +349,7 @@ func (c *call) breakCause(a *attempt, res dialect.Result) string {
 	}
 	if c.transportFault(a, a.err, true) == llm.Timeout {
 		a.c.up.retire()
-		return a.overdue
+		return cmp.Or(a.overdue, errText(a.err))
 	}
 	return errText(a.err)
 }
