@@ -25,6 +25,7 @@ type walKeeper struct {
 	pages   int        // written by c, ever
 	passive int        // pages at the last checkpoint asked for
 	restart int        // pages at which to begin anew
+	begun   int        // pages when the log last began anew
 	busy    sync.Mutex // held during a checkpoint, since two at once fail
 	ask     chan struct{}
 	done    chan struct{}
@@ -74,11 +75,15 @@ func (k *walKeeper) wrote() error {
 }
 
 // beginAnew makes the next transaction overwrite the log from its start. It
-// waits neither for the goroutine, of which nothing is asked meanwhile, nor
-// for a reader in the middle of the log: there is a next time.
+// does not wait for a reader in the middle of the log, and for the goroutine
+// only once the log is twice as long as it should be (a slow disk): there is a
+// next time.
 func (k *walKeeper) beginAnew() error {
 	if !k.busy.TryLock() {
-		return nil
+		if k.pages < k.begun+2*walRestart {
+			return nil
+		}
+		k.busy.Lock()
 	}
 	defer k.busy.Unlock()
 	k.restart, k.passive = k.pages+walPassive, k.pages
@@ -87,7 +92,7 @@ func (k *walKeeper) beginAnew() error {
 	}
 	busy, err := k.c.number("PRAGMA wal_checkpoint(RESTART)")
 	if err == nil && busy == 0 {
-		k.restart = k.pages + walRestart
+		k.restart, k.begun = k.pages+walRestart, k.pages
 	}
 	// An error here is not the transaction's, which is committed. A disk that
 	// fails will fail the next one, loudly.
