@@ -102,44 +102,45 @@ func TestRetention(t *testing.T) {
 // TestBodiesThatWaitAreBounded: while nothing can be written, bodies are
 // dropped oldest first and counted, rows are not.
 func TestBodiesThatWaitAreBounded(t *testing.T) {
-	var stuck atomic.Bool // once open
-	s := openStore(t, Options{QueueBytes: 100 << 10, BeforeCommit: func() error {
-		if stuck.Load() {
-			return errors.New("stuck")
+	synctest.Test(t, func(t *testing.T) {
+		var stuck atomic.Bool // once open
+		s := openStore(t, Options{QueueBytes: 100 << 10, BeforeCommit: func() error {
+			if stuck.Load() {
+				return errors.New("stuck")
+			}
+			return nil
+		}})
+		stuck.Store(true)
+		ended0, cancel := context.WithCancel(t.Context())
+		cancel()
+		var all []string
+		for i := range 20 {
+			c, a := ended(begun(i))
+			change := Change{Call: c, Attempts: []*Attempt{a}, Bodies: []Body{{Part: "response", Data: noise(10<<10, uint64(i))}}, Final: true}
+			if err := s.Commit(ended0, change); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			all = append(all, c.ID)
 		}
-		return nil
-	}})
-	stuck.Store(true)
-	ended0, cancel := context.WithCancel(t.Context())
-	cancel()
-	var all []string
-	for i := range 20 {
-		c, a := ended(begun(i))
-		change := Change{Call: c, Attempts: []*Attempt{a}, Bodies: []Body{{Part: "response", Data: noise(10<<10, uint64(i))}}, Final: true}
-		if err := s.Commit(ended0, change); !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
+		synctest.Wait() // the writer pauses: no body is on its way
+		if h := s.Health(); h.BodyBytes > 100<<10 || h.Pending != 20 {
+			t.Errorf("health: %+v", h)
 		}
-		all = append(all, c.ID)
-	}
-	if h := s.Health(); h.BodyBytes > 100<<10 || h.Pending != 20 {
-		t.Errorf("health: %+v", h)
-	}
-	s.in.mu.Lock() // what the hook reads is the writer's
-	stuck.Store(false)
-	s.in.mu.Unlock()
-	closeStore(t, s)
-	r := openReader(t, s.Path())
-	if list, err := r.Calls(t.Context(), Query{}); err != nil || len(list) != 20 {
-		t.Errorf("%d calls, %v", len(list), err)
-	}
-	if lost := s.Health().LostBodies; lost < 10 || lost > 11 {
-		t.Errorf("%d bodies were lost, want the oldest ten", lost)
-	}
-	got, err := r.Body(t.Context(), all[19], "response")
-	if err != nil || !bytes.Equal(got.Data, noise(10<<10, 19)) {
-		t.Errorf("the newest body: %d bytes, %v", len(got.Data), err)
-	}
-	if _, err := r.Body(t.Context(), all[0], "response"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("the oldest body: %v", err)
-	}
+		stuck.Store(false)
+		closeStore(t, s)
+		r := openReader(t, s.Path())
+		if list, err := r.Calls(t.Context(), Query{}); err != nil || len(list) != 20 {
+			t.Errorf("%d calls, %v", len(list), err)
+		}
+		if lost := s.Health().LostBodies; lost < 10 || lost > 11 {
+			t.Errorf("%d bodies were lost, want the oldest ten", lost)
+		}
+		got, err := r.Body(t.Context(), all[19], "response")
+		if err != nil || !bytes.Equal(got.Data, noise(10<<10, 19)) {
+			t.Errorf("the newest body: %d bytes, %v", len(got.Data), err)
+		}
+		if _, err := r.Body(t.Context(), all[0], "response"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("the oldest body: %v", err)
+		}
+	})
 }
