@@ -141,6 +141,7 @@ func (g *Gateway) Reload(cfg Config) error {
 	}
 	old := g.set.Swap(set)
 	g.health.breakers.SetLimits(g.health.targetLimits)
+	g.health.forgive(now)
 	old.router.close()
 	return nil
 }

@@ -201,6 +201,10 @@ func coolingText(cd breaker.Cooldown, now time.Time) string {
 	if !cd.Until.After(now) {
 		return fmt.Sprintf("another call is trying whether %s has passed", cd.Reason)
 	}
+	if cd.Reason == string(llm.Auth) {
+		key, _, _ := strings.Cut(cd.Key, " ")
+		return fmt.Sprintf("the provider refused the key %s at %s; it is tried again in %s, after a reload, or by llmgw targets reset", key, cd.Since.UTC().Format(time.TimeOnly), cd.Until.Sub(now).Round(time.Second))
+	}
 	return fmt.Sprintf("%s since %s, not called for another %s", cd.Reason, cd.Since.UTC().Format(time.TimeOnly), cd.Until.Sub(now).Round(time.Millisecond))
 }
 
@@ -255,6 +259,17 @@ func (h *health) unclaim(c *call, t *candidate) {
 	key := t.targetKey(c)
 	c.passes[key].Done(breaker.Neutral, now)
 	delete(c.passes, key)
+}
+
+// forgive ends the marks of refused keys: a new configuration may have
+// brought new ones, or the user mended the account.
+func (h *health) forgive(now time.Time) {
+	for _, cd := range h.cooldowns.Snapshot(now) {
+		if cd.Reason == string(llm.Auth) {
+			h.cooldowns.Reset(cd.Key)
+		}
+	}
+	h.save(now)
 }
 
 // left notes that the call is through with the candidate's target, which

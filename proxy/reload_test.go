@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,29 @@ func TestReload(t *testing.T) {
 		}
 		if got := <-old; got.status != 200 || got.header.Get("X-Llmgw-Model") != "gpt-4o" {
 			t.Errorf("the call from before the reload: status %d, model %q", got.status, got.header.Get("X-Llmgw-Model"))
+		}
+	})
+}
+
+// A key that the provider refused is not called again, with words that say
+// what to do, until a reload.
+func TestReloadForgivesRefusedKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, bothDialects, nil)
+		defer r.close()
+		r.sims["openai"].Script(parse(t, "401"))
+		if got := r.post("/v1/chat/completions", chat("gpt-4o", false)); got.status != 401 {
+			t.Fatalf("status %d: %s", got.status, got.body)
+		}
+		got := r.post("/v1/chat/completions", chat("gpt-4o", false))
+		if got.status != 503 || !bytes.Contains(got.body, []byte("llmgw targets reset")) || !bytes.Contains(got.body, []byte("k_")) {
+			t.Errorf("while the key is marked: status %d: %s", got.status, got.body)
+		}
+		if err := r.gw.Reload(r.cfg); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.post("/v1/chat/completions", chat("gpt-4o", false)); got.status != 200 {
+			t.Errorf("after the reload: status %d: %s", got.status, got.body)
 		}
 	})
 }
