@@ -233,8 +233,12 @@ func (c *call) judge(a *attempt) step {
 	// "Come back in 0 s" with a refusal says nothing about when.
 	a.verdict.Told = a.verdict.Told && a.verdict.RetryAfter > 0
 	c.keepAnswer(a)
-	if fault == llm.Timeout || fault == llm.Reset {
+	switch {
+	case fault == llm.Timeout, fault == llm.Reset:
 		a.c.up.retire()
+	case fault == llm.Auth && !a.c.cred.Client:
+		c.g.log.Warn("a provider refuses a configured key; it rests until one real call tries it again", "call", c.rec.ID,
+			"provider", a.row.Provider, "key", a.row.Key, "status", a.row.HTTPStatus, "err", a.row.Error)
 	}
 	next := c.afterFault(a, fault)
 	c.g.health.faulted(c, a.c, a.verdict, c.leaves(a.c, next), time.Now())
