@@ -716,6 +716,40 @@ func TestResolution(t *testing.T) {
 	}
 }
 
+// Without a route a model goes to the provider that owns it, else to the only
+// one of the dialect; providers that exist without configuration give way.
+func TestResolutionWithoutRoutes(t *testing.T) {
+	others := []upstreamSpec{{name: "openai", dialect: llm.OpenAIChat}, {name: "groq", dialect: llm.OpenAIChat}, {name: "anthropic", dialect: llm.Anthropic}}
+	for _, tc := range []struct {
+		name, path, model string
+		specs             []upstreamSpec
+		change            func(*Config)
+		served, reason    string
+	}{
+		{"the owner", "/v1/chat/completions", "gpt-4o", others, nil, "openai", "owned by openai"},
+		{"the owner of the other dialect", "/v1/messages", "claude-sonnet-4-5", others, nil, "anthropic", "owned by anthropic"},
+		{"the only one of its dialect", "/v1/messages", "my-model", others, nil, "anthropic", "the only provider of anthropic"},
+		{"two of its dialect", "/v1/chat/completions", "my-model", others, nil, "", ""},
+		{"one of two is only implied", "/v1/chat/completions", "my-model", others, func(c *Config) { c.Providers[0].Implicit = true }, "groq", "the only provider of openai-chat"},
+		{"a slash in an only provider's model", "/v1/chat/completions", "org/my-model", chain("/v1/chat", 1), nil, "first", "the only provider of openai-chat"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, tc.specs, tc.change)
+				defer r.close()
+				got := r.post(tc.path, bodyFor(tc.path, tc.model, false))
+				rec := r.last()
+				if rec.Provider != tc.served || rec.RouteReason != tc.reason || (got.status == 200) != (tc.served != "") {
+					t.Errorf("status %d by %q because %q: %s", got.status, rec.Provider, rec.RouteReason, short(got.body))
+				}
+				if tc.served == "" && (got.header.Get("X-Llmgw-Error") != "model_not_found" || !bytes.Contains(got.body, []byte("openai/"+tc.model))) {
+					t.Errorf("the error does not list the choices: %s", got.body)
+				}
+			})
+		})
+	}
+}
+
 // checkRerouted expects that the caller's chain was consumed, and that the
 // model asked for is one of the provider's own.
 func checkRerouted(t *testing.T, name string, arrivals []sim.Arrival) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -39,9 +40,29 @@ type rig struct {
 	since map[string]int           // arrivals at each provider before the last fresh
 	tls   *httptest.Server         // whose certificate the secure providers have
 	front func()                   // stops the server before the gateway
+	said  journal                  // what the gateway logged
 	stop  []func()
 
 	failing atomic.Bool // while true, no commit to the database succeeds
+}
+
+// journal is a log kept in memory.
+type journal struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.text = append(j.text, b...)
+	return len(b), nil
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return string(j.text)
 }
 
 var errDiskFull = errors.New("no space left on device (simulated)")
@@ -105,7 +126,7 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	r.store = st
-	r.gw, err = New(r.cfg, Deps{Store: st, Transport: func(p *providers.Provider) *http.Transport {
+	r.gw, err = New(r.cfg, Deps{Store: st, Log: slog.New(slog.NewTextHandler(&r.said, nil)), Transport: func(p *providers.Provider) *http.Transport {
 		tr := newTransport()
 		tr.Proxy = nil
 		if r.tls != nil {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -350,7 +351,8 @@ func TestWidthOfACooldown(t *testing.T) {
 	}
 }
 
-// A key that stays bad costs one real call each max_cooldown, not one a call.
+// A key that stays bad costs one real call each max_cooldown, not one a call,
+// and the log says so each time.
 func TestBadKeyIsTriedRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := "/v1/messages"
@@ -368,6 +370,10 @@ func TestBadKeyIsTriedRarely(t *testing.T) {
 		}
 		if rec := r.last(); outcomes(rec) != "first=skipped:auth second=ok" {
 			t.Errorf("between: %s", outcomes(rec))
+		}
+		key := r.cfg.Providers[0].Keys[0].ID()
+		if said := r.said.String(); strings.Count(said, "refuses a configured key") != r.arrivals("first") || !strings.Contains(said, key) {
+			t.Errorf("the log says\n%s", said)
 		}
 	})
 }
