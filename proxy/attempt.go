@@ -355,10 +355,7 @@ func (c *call) judgeHead(a *attempt) {
 			return
 		}
 	}
-	if a.content || c.bodyless(a) {
-		return
-	}
-	if !c.bodyIsCall() {
+	if a.content || !c.bodyIsCall() {
 		return
 	}
 	switch res := a.meter.Result(); {
