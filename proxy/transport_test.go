@@ -594,12 +594,17 @@ func TestLengthOnAStream(t *testing.T) {
 		{"true, and a chunk is withheld", chat("m", true), len(streamed()), true},
 		{"too long", asking("/v1/chat/completions", true), len(streamed()) + 10, true}, // [DONE] was read
 		{"too short", asking("/v1/chat/completions", true), len(streamed()) - 300, false},
+		{"none, and no end of the body either", asking("/v1/chat/completions", true), 0, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				path := "/v1/chat/completions"
 				specs := chain(path, 1)
-				specs[0].handler = raw(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%s", tc.length, streamed()))
+				answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%s", tc.length, streamed())
+				if tc.length == 0 { // one chunk, and the connection closes before the last
+					answer = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(streamed()), streamed())
+				}
+				specs[0].handler = raw(answer)
 				r := newRig(t, specs, routed())
 				defer r.close()
 				got := r.post(path, tc.body)
@@ -712,6 +717,27 @@ func TestAnswersWithoutABody(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// To a call that has an answer, no body is no answer, whatever its status says.
+func TestCallAnsweredWithoutABody(t *testing.T) {
+	for _, status := range []int{200, 201, 204, 205, 304} {
+		for _, sh := range shapes {
+			t.Run(fmt.Sprint(status, "/", sh.name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					specs := chain(sh.path, 2)
+					specs[0].handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) })
+					r := newRig(t, specs, routed())
+					defer r.close()
+					got, rec := r.ask(sh.path, sh.stream)
+					fault := map[bool]string{true: "malformed", false: "empty"}[status == 304]
+					if got.status != 200 || outcomes(rec) != "first="+fault+" second=ok" {
+						t.Errorf("status %d, %s", got.status, outcomes(rec))
+					}
+				})
+			})
+		}
 	}
 }
 
