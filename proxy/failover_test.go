@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -646,6 +647,30 @@ func TestTargetFaultIsNotRepeatedForEachKey(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A chain is walked to its end, however long it is. What x-llmgw-attempts
+// cannot hold is counted in it, and on record.
+func TestLongChainIsWalked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := "/v1/messages"
+		var targets []string
+		for n := range 99 {
+			targets = append(targets, fmt.Sprintf("first/a-model-with-quite-a-long-name-that-nobody-knows-%d", n))
+		}
+		r := newRig(t, chain(path, 2), routed(append(targets, "second/two")...))
+		defer r.close()
+		r.order("first", "404")
+		got := r.post(path, asking(path, true))
+		rec := r.last()
+		if got.status != 200 || rec.Provider != "second" || len(rec.Attempts) != 100 || r.arrivals("first") != 99 {
+			t.Fatalf("status %d by %q after %d attempts", got.status, rec.Provider, len(rec.Attempts))
+		}
+		trail, more, cut := strings.Cut(got.header.Get("X-Llmgw-Attempts"), ";more=")
+		if shown := strings.Count(trail, "=model_not_found"); !cut || len(trail) > 4<<10 || more != fmt.Sprint(100-shown) {
+			t.Errorf("%d bytes show %d attempts and %q more", len(trail), shown, more)
+		}
+	})
 }
 
 // Who is asked, in which order, and why: SPEC section 4's order of resolution
