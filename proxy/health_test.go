@@ -99,6 +99,33 @@ func TestDeadTargetCostsProbesWhenCallsOverlap(t *testing.T) {
 	}
 }
 
+// A hundred calls that fail together are a hundred calls: but for the few that
+// open the breaker none asks twice.
+func TestBurstAtADeadTarget(t *testing.T) {
+	for _, order := range []string{"500", "reset-before-headers"} {
+		t.Run(order, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := "/v1/messages"
+				r := newRig(t, chain(path, 2), routed())
+				defer r.close()
+				r.order("first", order)
+				var calls sync.WaitGroup
+				for range 100 {
+					calls.Go(func() {
+						if got := r.post(path, asking(path, true)); got.status != 200 {
+							t.Errorf("status %d", got.status)
+						}
+					})
+				}
+				calls.Wait()
+				if n := r.arrivals("first"); n > 100+breaker.DefaultConfig().Failures {
+					t.Errorf("100 calls cost the dead target %d arrivals", n)
+				}
+			})
+		})
+	}
+}
+
 // A target that is back serves again within twenty seconds, found by a real
 // call: llmgw sends nothing of its own.
 func TestRecoveredTargetServesAgain(t *testing.T) {

@@ -93,7 +93,7 @@ func TestLimitsOfARunningStream(t *testing.T) {
 		{"a word, then silence", 31 * time.Second, upTo(60, word), "", 30 * time.Second, false},
 		{"a word, then pings for nine minutes", 10 * time.Second, between(1, 54, ping), "", 9 * time.Minute, true},
 		{"a word, then pings for ever", 10 * time.Second, between(1, 1<<30, ping), "", 10 * time.Minute, false},
-		{"words for ever", 10 * time.Second, upTo(1<<30, word), "", time.Hour, false},
+		{"words for ever", 7 * time.Second, upTo(1<<30, word), "", time.Hour, false},
 		{"four minutes of silence where it reasons", 4 * time.Minute, upTo(3, word), `"reasoning_effort":"high",`, 12 * time.Minute, true},
 		{"six minutes of silence where it reasons", 6 * time.Minute, upTo(3, word), `"reasoning_effort":"high",`, 5 * time.Minute, false},
 		{"four minutes of silence where it has tools", 4 * time.Minute, upTo(3, word), `"tools":[{"type":"function","function":{"name":"f"}}],`, 12 * time.Minute, true},
@@ -108,6 +108,9 @@ func TestLimitsOfARunningStream(t *testing.T) {
 				got := r.post(path, strings.Replace(asking(path, true), "{", "{"+tc.body, 1))
 				if (got.err == nil) != tc.whole || bytes.Contains(got.body, []byte("[DONE]")) != tc.whole || got.took != tc.took {
 					t.Errorf("error %v after %s, want %s:\n%s", got.err, got.took, tc.took, got.body[max(0, len(got.body)-100):])
+				}
+				if bytes.Contains(got.body, []byte(`"error"`)) == tc.whole {
+					t.Errorf("an error event: %v", !tc.whole)
 				}
 				rec, status := r.last(), map[bool]store.Status{true: store.StatusOK, false: store.StatusTruncated}[tc.whole]
 				if rec.Status != status || len(rec.Attempts) != 1 {

@@ -179,8 +179,10 @@ func TestAbsurdWaitIsBounded(t *testing.T) {
 		r.order("first", "slow-first-byte:ms=3000")
 		probe := make(chan reply)
 		go func() { probe <- r.post(path, asking(path, false)) }()
-		if err := r.sims["first"].WaitArrived(context.Background(), 2); err != nil {
-			t.Fatal(err)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := r.sims["first"].WaitArrived(ctx, 2); err != nil {
+			t.Error("five minutes later nobody tried")
 		}
 		if _, rec := r.ask(path, false); outcomes(rec) != "first=skipped:cooldown second=ok" {
 			t.Errorf("beside the probe: %s", outcomes(rec))
