@@ -118,7 +118,7 @@ func TestBurstAtADeadTarget(t *testing.T) {
 					})
 				}
 				calls.Wait()
-				if n := r.arrivals("first"); n > 100+breaker.DefaultConfig().Failures {
+				if n := r.arrivals("first"); n > 100+2*breaker.DefaultConfig().Failures {
 					t.Errorf("100 calls cost the dead target %d arrivals", n)
 				}
 			})
