@@ -317,6 +317,8 @@ func TestBadInput(t *testing.T) {
 		{"unknown provider", "/provider/nobody/v1/chat/completions", `{}`, nil, 404, "model_not_found"},
 		{"foreign origin", "/v1/chat/completions", chat("gpt-4o", false), []string{"Origin", "https://evil.example"}, 403, "forbidden_origin"},
 		{"too many tags", "/v1/chat/completions", chat("gpt-4o", false), []string{"X-Llmgw-Tags", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"}, 400, "unsupported"},
+		{"a deadline that is none", "/v1/messages", messages("claude-sonnet-4-5", true), []string{"X-Llmgw-Deadline", "20"}, 400, "unsupported"},
+		{"a deadline before now", "/v1/chat/completions", chat("gpt-4o", false), []string{"X-Llmgw-Deadline", "-1s"}, 400, "unsupported"},
 		{"unknown encoding", "/v1/chat/completions", "xx", []string{"Content-Encoding", "br"}, 400, "unsupported"},
 		{"not the gzip it says", "/v1/messages", "xx", []string{"Content-Encoding", "gzip"}, 400, "bad_json"},
 	} {

@@ -786,8 +786,8 @@ func checkRerouted(t *testing.T, name string, arrivals []sim.Arrival) {
 	}
 }
 
-// A server that does not take chains leaves the caller's alone and says
-// nothing of it in the body it sends.
+// A server that does not take chains does not use the caller's, and names what
+// it left out (SPEC P6).
 func TestRequestFallbacksCanBeTurnedOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := "/v1/chat/completions"
@@ -800,6 +800,13 @@ func TestRequestFallbacksCanBeTurnedOff(t *testing.T) {
 		got := r.post(path, asking(path, false), "X-Llmgw-Fallbacks", "second/two")
 		if got.status != http.StatusNotFound || r.arrivals("second") != 0 {
 			t.Errorf("status %d, %d arrivals at the caller's fallback", got.status, r.arrivals("second"))
+		}
+		if h, row := got.header.Get("X-Llmgw-Dropped"), r.last(); h != "x-llmgw-fallbacks" || len(row.Dropped) != 1 {
+			t.Errorf("x-llmgw-dropped %q, on record %v", h, row.Dropped)
+		}
+		got = r.post(path, strings.Replace(asking(path, false), "{", `{"fallbacks":["second/two"],`, 1))
+		if h := got.header.Get("X-Llmgw-Dropped"); h != "fallbacks" {
+			t.Errorf("x-llmgw-dropped %q for the body's own chain", h)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"fmt"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -179,15 +178,9 @@ func (r *router) home(d llm.Dialect) *upstream {
 	return r.byName[names[d]]
 }
 
-// globMatch matches "*" (any run, "/" included) and "?".
+// globMatch tells whether pattern is a glob and matches; an exact name is none.
 func globMatch(pattern, name string) bool {
-	if !strings.ContainsAny(pattern, "*?") {
-		return false
-	}
-	// path.Match stops "*" at a slash, which model names may hold.
-	esc := strings.NewReplacer("/", "\x00", "[", `\[`, `\`, `\\`).Replace(pattern)
-	ok, err := path.Match(esc, strings.ReplaceAll(name, "/", "\x00"))
-	return ok && err == nil
+	return strings.ContainsAny(pattern, "*?") && caps.Glob(pattern, name)
 }
 
 // route fills the call's plan, or says why there is none.
@@ -218,8 +211,7 @@ func (c *call) route() *problem {
 		}
 	}
 	if len(c.plan.targets) > 0 {
-		c.setDeadline()
-		return nil
+		return c.setDeadline()
 	}
 	if refused != nil {
 		return &problem{code: codeUnauthorized, message: refused.Error()}
@@ -275,7 +267,13 @@ func (c *call) homeTarget() ([]target, *problem) {
 // when OpenRouter itself is the target). All entries must resolve.
 func (c *call) broughtChain() ([]target, *problem) {
 	chain, source := c.callerFallbacks()
-	if len(chain) == 0 || !c.set.cfg.Server.RequestFallbacks {
+	if len(chain) == 0 {
+		return nil, nil
+	}
+	if !c.set.cfg.Server.RequestFallbacks {
+		if source != "models" { // those go upstream as they are
+			c.rec.Dropped = append(c.rec.Dropped, source)
+		}
 		return nil, nil
 	}
 	_, first, reason := c.set.router.resolve(c.facts.Model, c.ep.Dialect)
@@ -344,16 +342,21 @@ func (r *router) names() []string {
 // setDeadline fixes the one instant that bounds everything before the first
 // content of a stream, or the whole of another answer. The caller may shorten
 // it, never lengthen it.
-func (c *call) setDeadline() {
+func (c *call) setDeadline() *problem {
 	limits := c.plan.targets[0].limits
 	d := limits.DeadlineAnswer
 	if c.facts.Stream {
 		d = limits.Deadline
 	}
-	if asked, err := time.ParseDuration(c.r.Header.Get("X-Llmgw-Deadline")); err == nil && asked > 0 {
+	if text := c.r.Header.Get("X-Llmgw-Deadline"); text != "" {
+		asked, err := time.ParseDuration(text)
+		if err != nil || asked <= 0 {
+			return &problem{code: codeUnsupported, message: fmt.Sprintf("x-llmgw-deadline is %s, not a duration such as 20s", quoteShort(text))}
+		}
 		d = min(d, asked)
 	}
 	c.by = c.rec.StartedAt.Add(d)
+	return nil
 }
 
 // limits are the [failover] values in force for a route (its model pattern, ""

@@ -107,7 +107,7 @@ func (l *limit) knows(now time.Time) time.Time {
 
 func (l *limit) matches(s *Scope) bool {
 	for i := range l.conditions {
-		if c := &l.conditions[i]; !glob(c.pattern, s.get(c.field)) {
+		if c := &l.conditions[i]; !Glob(c.pattern, s.get(c.field)) {
 			return false
 		}
 	}

@@ -81,10 +81,10 @@ func (m Match) conditions() []condition {
 	return set
 }
 
-// glob matches "*" (any run of bytes, "/" included) and "?" (any one byte);
+// Glob matches "*" (any run of bytes, "/" included) and "?" (any one byte);
 // every other byte is itself. A star is retried from its last place only, so
 // the time is at most pattern × name, whatever the pattern.
-func glob(pattern, name string) bool {
+func Glob(pattern, name string) bool {
 	p, n := 0, 0
 	star, from := -1, 0
 	for n < len(name) {

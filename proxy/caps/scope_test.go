@@ -28,8 +28,8 @@ func TestGlob(t *testing.T) {
 		{"?", "", false},
 		{"", "", true},
 	} {
-		if got := glob(tc.pattern, tc.name); got != tc.want {
-			t.Errorf("glob(%q, %q) = %v, want %v", tc.pattern, tc.name, got, tc.want)
+		if got := Glob(tc.pattern, tc.name); got != tc.want {
+			t.Errorf("Glob(%q, %q) = %v, want %v", tc.pattern, tc.name, got, tc.want)
 		}
 	}
 }
@@ -46,8 +46,8 @@ func FuzzGlob(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := glob(pattern, name); got != want {
-			t.Errorf("glob(%q, %q) = %v, want %v", pattern, name, got, want)
+		if got := Glob(pattern, name); got != want {
+			t.Errorf("Glob(%q, %q) = %v, want %v", pattern, name, got, want)
 		}
 	})
 }
