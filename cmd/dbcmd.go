@@ -36,6 +36,7 @@ func newDBWhereCommand(g *globals) *cobra.Command {
 // checkError is a check that did not hold.
 type checkError struct{ what string }
 
+// Error says what does not hold.
 func (e *checkError) Error() string { return e.what }
 func (e *checkError) exitCode() int { return exitCheck }
 

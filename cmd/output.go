@@ -32,10 +32,16 @@ type usageError struct {
 	hint string
 }
 
+// Error says what the mistake is.
 func (e *usageError) Error() string { return e.err.Error() }
+
+// Unwrap returns what was found wrong.
 func (e *usageError) Unwrap() error { return e.err }
+
 func (e *usageError) exitCode() int { return exitUsage }
-func (e *usageError) Hint() string  { return e.hint }
+
+// Hint says what would be right.
+func (e *usageError) Hint() string { return e.hint }
 
 // usagef returns a usageError.
 func usagef(hint, format string, args ...any) error {

@@ -37,7 +37,9 @@ const (
 // childExit is the exit code of the command that `llmgw run` ran.
 type childExit int
 
-func (c childExit) Error() string { return "" } // the command has said what there was to say
+// Error is empty: the command has said what there was to say.
+func (c childExit) Error() string { return "" }
+
 func (c childExit) exitCode() int { return int(c) }
 
 func newRunCommand(g *globals) *cobra.Command {
@@ -235,6 +237,7 @@ func (g *globals) startServer(ctx context.Context) (*ownServer, error) {
 // startError is a gateway that ended before it listened.
 type startError struct{ state *os.ProcessState }
 
+// Error says how it ended.
 func (e *startError) Error() string { return fmt.Sprintf("it ended at once: %v", e.state) }
 func (e *startError) exitCode() int { return max(e.state.ExitCode(), exitFailed) }
 

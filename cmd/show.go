@@ -70,10 +70,12 @@ func (g *globals) show(ctx context.Context, id string, f showFlags) error {
 // noBodyError is a body that is not on record.
 type noBodyError struct{ id, part, have string }
 
+// Error says which body of which call is missing.
 func (e *noBodyError) Error() string {
 	return fmt.Sprintf("call %s has no body %q on record", e.id, e.part)
 }
 
+// Hint says which ones there are.
 func (e *noBodyError) Hint() string {
 	if e.have == "" {
 		return "none of its bodies was kept: [store] bodies decides which are, max_size and retention for how long"

@@ -158,6 +158,7 @@ func (c *spendCheck) compareCaps(configured []caps.Config, before, computed map[
 // capName names a cap, or one value of its each.
 type capName struct{ cap, each string }
 
+// String is the cap's name, with the value of its each where it has one.
 func (n capName) String() string {
 	if n.each == "" {
 		return n.cap

@@ -167,6 +167,7 @@ type NoCredentialError struct {
 	env      []string
 }
 
+// Error says whose key is missing, and why the client's will not do.
 func (e *NoCredentialError) Error() string {
 	if e.Brought != "" {
 		return fmt.Sprintf("no key for %s: the client's own credential is for %s and is not sent anywhere else", e.Provider, e.Brought)

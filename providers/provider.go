@@ -59,6 +59,7 @@ type ConfigError struct {
 	Remedy   string // what to do about it, "" when the problem says so
 }
 
+// Error names the provider, the TOML key and the problem.
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("provider %q: %s: %s", e.Provider, e.Key, e.Problem)
 }

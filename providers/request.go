@@ -29,6 +29,7 @@ type RequestParts struct {
 // PathError is a request path that is not sent upstream.
 type PathError struct{ Path, Problem string }
 
+// Error names the path and what is wrong with it.
 func (e *PathError) Error() string { return fmt.Sprintf("path %q %s", e.Path, e.Problem) }
 
 // NewRequest returns the request to send to the provider: the client's bytes
