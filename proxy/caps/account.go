@@ -8,38 +8,38 @@ import (
 	"llmgw/providers/price"
 )
 
-// account is the money of one cap, or of one value of its each.
+// account is the money of one cap, or of one value of its each. What every
+// hold looks at comes first, together in memory; so it is in limit and span.
 type account struct {
 	cap   *limit
 	value string // of each
-
-	// floor is since when everything spent is in spans. A clock set back
-	// before it counts as standing at it: what was spent then is not known,
-	// and must not look like nothing.
-	floor time.Time
-
-	spans []*span // oldest first
-	holds int     // running ones with a share here, of whatever amount
-	here  *span   // where what is held now belongs
+	here  *span  // where what is held now belongs
 
 	// What counts in here, and its bounds in Unix nanoseconds.
 	spent, held price.Money
 	from, until int64
 
-	level      int       // how many thresholds were reported
-	levelUntil time.Time // of a rolling window: until when they are not reported again
-
+	holds     int         // running ones with a share here, of whatever amount
+	dropped   bool        // its cap forgot it, since nothing in it counted
+	level     int         // how many thresholds were reported
 	ahead     price.Money // what calls that wait need, valid in aheadPass
 	aheadPass uint64
 
-	burn burn
+	burn       burn
+	spans      []*span   // oldest first
+	levelUntil time.Time // of a rolling window: until when thresholds are not reported again
+
+	// floor is since when everything spent is in spans. A clock set back
+	// before it counts as standing at it: what was spent then is not known,
+	// and must not look like nothing.
+	floor time.Time
 }
 
 // span is the money of attempts that began between from and until.
 type span struct {
-	from, until time.Time
 	spent, held price.Money
 	counted     bool // spent is part of account.spent
+	from, until time.Time
 }
 
 // keptSpans is how many spans an account remembers, so that a clock set back
@@ -52,11 +52,17 @@ func (a *account) keptSpans() int {
 	return 3
 }
 
-// at makes the account show what counts at now. It is cheap within a span.
-func (a *account) at(now time.Time) {
-	if t := now.UnixNano(); a.from <= t && t < a.until {
-		return
+// at makes the account show what counts at now; ns is now in Unix nanoseconds,
+// so that a look at many accounts asks for it once. Within a span it is two
+// comparisons.
+func (a *account) at(now time.Time, ns int64) {
+	if ns < a.from || ns >= a.until {
+		a.move(now)
 	}
+}
+
+// move goes to the span that holds now.
+func (a *account) move(now time.Time) {
 	if now.Before(a.floor) {
 		now = a.floor
 	}
@@ -172,12 +178,8 @@ func (a *account) spend(s *span, spent price.Money) {
 
 // crossings reports the thresholds that were passed and not reported yet.
 func (a *account) crossings(now time.Time) []Warning {
-	reached := a.cap.reached(a.spent)
-	if a.level >= reached {
-		return nil
-	}
 	var all []Warning
-	for ; a.level < reached; a.level++ {
+	for ; a.cap.crossed(a.level, a.spent); a.level++ {
 		all = append(all, a.warning(a.cap.shares[a.level]))
 	}
 	a.levelUntil = now.Add(a.cap.period.length)

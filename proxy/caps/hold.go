@@ -76,6 +76,19 @@ func (h *Hold) noteHeld(amount price.Money) {
 	}
 }
 
+// warn notes the caps that only warn and that the attempt does not fit.
+func (h *Hold) warn() {
+	for i := range h.shares {
+		a := h.shares[i].account
+		if need := a.cap.need(&h.ask, h.Bound); a.cap.warns && add(a.room(), h.shares[i].amount) < need {
+			w := a.warning(1)
+			w.Held -= h.shares[i].amount
+			w.Passed = true
+			h.Warnings = append(h.Warnings, w)
+		}
+	}
+}
+
 // Settlement is what came of a Hold.
 type Settlement struct {
 	Charged  price.Money // what caps were charged
@@ -123,14 +136,17 @@ func (h *Hold) end(actual price.Amount, now time.Time) (done Settlement) {
 		actual = h.Held
 	}
 	done.Charged = actual.Money
-	minute := minuteOf(now)
+	minute, ns := minuteOf(now), now.UnixNano()
 	for i := range h.shares {
 		p := &h.shares[i]
-		p.account.at(now)
+		p.account.at(now, ns)
 		p.account.settle(p.span, p.amount, actual.Money)
 		p.account.burn.add(minute, actual.Money)
-		done.Warnings = append(done.Warnings, p.account.crossings(now)...)
-		if c := p.account.cap; c.hard && actual.Money > p.amount {
+		c := p.account.cap
+		if c.crossed(p.account.level, p.account.spent) {
+			done.Warnings = append(done.Warnings, p.account.crossings(now)...)
+		}
+		if c.hard && actual.Money > p.amount {
 			done.Overruns = append(done.Overruns, Overrun{Cap: c.Name, Each: p.account.value, Held: p.amount, Actual: actual.Money})
 		}
 	}

@@ -27,7 +27,9 @@ type Ledger struct {
 	queue  []*Ticket
 	pass   uint64 // of serving the queue; account.ahead belongs to one
 
-	parts []part    // of the call being looked at, reused
+	parts []part    // of the call being looked at
+	asked Scope     // whose parts they are: the next call is often of the same
+	known bool      // they still are
 	spare [][]share // of holds that ended, for new ones: most of what a hold allocates
 
 	recent     [1024]settled // ring of the last ends
@@ -94,18 +96,36 @@ func (l *Ledger) Fits(s Scope, now time.Time) (room price.Money, limited bool) {
 
 // match fills l.parts with the accounts that s counts in.
 func (l *Ledger) match(s *Scope, now time.Time) {
-	l.parts = l.parts[:0]
+	ns := now.UnixNano()
+	if l.known && l.asked == *s && l.refresh(now, ns) {
+		return
+	}
+	l.parts, l.asked, l.known = l.parts[:0], *s, true
 	for _, c := range l.limits {
 		if c.matches(s) {
-			l.parts = append(l.parts, part{account: c.account(s, now)})
+			l.parts = append(l.parts, part{account: c.account(s, now, ns)})
 		}
 	}
+}
+
+// refresh makes l.parts, found for an earlier call, show what counts now;
+// false when one of the accounts is gone.
+func (l *Ledger) refresh(now time.Time, ns int64) bool {
+	for i := range l.parts {
+		p := &l.parts[i]
+		if p.account.dropped {
+			return false
+		}
+		p.account.at(now, ns)
+	}
+	return true
 }
 
 // decision is what the caps say to one call.
 type decision struct {
 	bound price.Amount // what the call may cost for all of them to agree
 	no    verdict      // of the cap that refuses
+	warns bool         // some only warn
 }
 
 // try holds what a asks for in every matching cap, or in none.
@@ -120,13 +140,18 @@ func (l *Ledger) try(s *Scope, a *Ask, now time.Time) (*Hold, verdict) {
 	if d.no.account != nil {
 		return nil, d.no
 	}
-	return l.hold(s, a, d.bound, now), verdict{}
+	h := l.hold(s, a, d.bound, now)
+	if d.warns {
+		h.warn()
+	}
+	return h, verdict{}
 }
 
 // judge lets one cap agree, lower the bound, or refuse.
 func (l *Ledger) judge(p *part, a *Ask, d *decision) {
 	c := p.account.cap
 	if c.warns {
+		d.warns = true
 		return
 	}
 	if why := c.unmeasured(a); why != "" {
@@ -166,13 +191,8 @@ func (d *decision) refuse(v verdict) {
 func (l *Ledger) hold(s *Scope, a *Ask, bound price.Amount, now time.Time) *Hold {
 	h := &Hold{Bound: bound, ledger: l, scope: *s, ask: *a, at: now, shares: l.spareShares(), index: len(l.active)}
 	for i := range l.parts {
-		p := &l.parts[i]
-		if p.account.cap.warns && !a.free() && p.account.cap.need(a, bound) > p.account.room() {
-			w := p.account.warning(1)
-			w.Passed = true
-			h.Warnings = append(h.Warnings, w)
-		}
-		s := p.account.take(p.account.here, a, bound)
+		account := l.parts[i].account
+		s := account.take(account.here, a, bound)
 		h.shares = append(h.shares, s)
 		h.noteHeld(s.amount)
 	}

@@ -12,21 +12,22 @@ import (
 
 // limit is one configured cap with its accounts.
 type limit struct {
-	Config
-	usd        price.Money
-	period     period
 	conditions []condition
+	latest     *account // the one asked for last: calls come in runs
+	usd        price.Money
 	each       field // noField: one account for all
 	hard       bool  // holds bounds, not likely costs
 	warns      bool  // refuses nothing
 
+	thresholds []price.Money // of shares
 	shares     []float64     // WarnAt, and 1
-	thresholds []price.Money // the same in money
+	period     period
 
 	accounts map[string]*account // by value of each
-	latest   *account            // the one asked for last: calls come in runs
 	floor    time.Time           // what accounts made from now on know of
 	sweepAt  int                 // number of accounts at which idle ones are dropped
+
+	Config
 }
 
 // sweepFrom is how many accounts a cap has before idle ones are dropped: every
@@ -107,7 +108,7 @@ func (l *limit) knows(now time.Time) time.Time {
 
 func (l *limit) matches(s *Scope) bool {
 	for i := range l.conditions {
-		if c := &l.conditions[i]; !Glob(c.pattern, s.get(c.field)) {
+		if c := &l.conditions[i]; !c.holds(s.get(c.field)) {
 			return false
 		}
 	}
@@ -115,12 +116,12 @@ func (l *limit) matches(s *Scope) bool {
 }
 
 // account returns the account that s counts in, as of now.
-func (l *limit) account(s *Scope, now time.Time) *account {
+func (l *limit) account(s *Scope, now time.Time, ns int64) *account {
 	value := s.get(l.each)
 	if l.latest == nil || l.latest.value != value {
 		l.latest = l.lookUp(value, now)
 	}
-	l.latest.at(now)
+	l.latest.at(now, ns)
 	return l.latest
 }
 
@@ -141,8 +142,9 @@ func (l *limit) lookUp(value string, now time.Time) *account {
 // they knew of the past, so new ones start to know now.
 func (l *limit) sweep(now time.Time) {
 	for value, a := range l.accounts {
-		a.at(now)
+		a.at(now, now.UnixNano())
 		if a.idle() {
+			a.dropped = true
 			delete(l.accounts, value)
 		}
 	}
@@ -157,10 +159,15 @@ func (l *limit) sweep(now time.Time) {
 // where the cap is 0.
 func (l *limit) reached(spent price.Money) int {
 	n := 0
-	for n < len(l.thresholds) && spent > 0 && spent >= l.thresholds[n] {
+	for l.crossed(n, spent) {
 		n++
 	}
 	return n
+}
+
+// crossed tells whether spent has reached threshold n.
+func (l *limit) crossed(n int, spent price.Money) bool {
+	return n < len(l.thresholds) && spent > 0 && spent >= l.thresholds[n]
 }
 
 // amount is what the cap sets aside for a call that can cost up to bound.

@@ -119,7 +119,7 @@ func (l *Ledger) Reconfigure(caps []Config, now time.Time, load func(since time.
 	for c, old := range kept {
 		c.takeOver(old)
 	}
-	l.limits = limits
+	l.limits, l.known = limits, false
 	l.attach(kept, now)
 	l.serve(now)
 	return nil
@@ -167,7 +167,7 @@ func (l *Ledger) fill(limits []*limit, entries []Entry, now time.Time) {
 
 // enter counts an entry without reporting thresholds.
 func (l *limit) enter(e *Entry, now time.Time) {
-	a := l.account(&e.Scope, now)
+	a := l.account(&e.Scope, now, now.UnixNano())
 	a.spend(a.spanAt(e.At), max(e.Amount, 0))
 	if !e.At.IsZero() {
 		a.burn.add(minuteOf(e.At), max(e.Amount, 0))
@@ -189,7 +189,7 @@ func (l *Ledger) attach(kept map[*limit]*limit, now time.Time) {
 				h.shares = append(h.shares, shareIn(old, c))
 				continue
 			}
-			a := c.account(&h.scope, now)
+			a := c.account(&h.scope, now, now.UnixNano())
 			h.shares = append(h.shares, a.take(a.spanAt(h.at), &h.ask, h.Bound))
 		}
 	}

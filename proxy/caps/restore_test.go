@@ -157,3 +157,16 @@ func TestReconfigureWithFreeCallsRunning(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 }
+
+// The caps that matched a call before a reload are not those that match it after.
+func TestNewCapHoldsTheNextCall(t *testing.T) {
+	l := newLedger(t, newCap("day", dollar))
+	spend(t, l, Scope{Project: "shop"}, cent, start)
+	nothing := func(time.Time, bool) ([]Entry, error) { return nil, nil }
+	if err := l.Reconfigure([]Config{newCap("small", cent), newCap("day", dollar)}, start, nothing); err != nil {
+		t.Fatal(err)
+	}
+	if _, r := l.Reserve(Scope{Project: "shop"}, ask(2*cent), start); r == nil || r.Cap != "small" {
+		t.Errorf("two cents under a new cap of one: %+v", r)
+	}
+}

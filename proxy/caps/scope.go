@@ -1,5 +1,7 @@
 package caps
 
+import "strings"
+
 // Scope is whose money an attempt spends and on what. Caps match on it.
 type Scope struct {
 	Project  string
@@ -65,18 +67,39 @@ func eachField(each string) field {
 type condition struct {
 	field   field
 	pattern string
+	literal int // length of what comes before the first wildcard
+}
+
+// holds tells whether the pattern matches value. Most patterns are a name or
+// end in their only star, which need no search.
+func (c *condition) holds(value string) bool {
+	switch len(c.pattern) - c.literal {
+	case 0:
+		return value == c.pattern
+	case 1:
+		if c.pattern[c.literal] == '*' {
+			return strings.HasPrefix(value, c.pattern[:c.literal])
+		}
+	}
+	return Glob(c.pattern, value)
 }
 
 // conditions lists what m asks for.
 func (m Match) conditions() []condition {
 	var set []condition
 	for _, c := range []condition{
-		{fieldProject, m.Project}, {fieldProvider, m.Provider}, {fieldModel, m.Model}, {fieldRoute, m.Route},
-		{fieldClient, m.Client}, {fieldKey, m.Key}, {fieldSession, m.Session},
+		{field: fieldProject, pattern: m.Project}, {field: fieldProvider, pattern: m.Provider},
+		{field: fieldModel, pattern: m.Model}, {field: fieldRoute, pattern: m.Route},
+		{field: fieldClient, pattern: m.Client}, {field: fieldKey, pattern: m.Key}, {field: fieldSession, pattern: m.Session},
 	} {
-		if c.pattern != "" {
-			set = append(set, c)
+		if c.pattern == "" {
+			continue
 		}
+		c.literal = len(c.pattern)
+		if i := strings.IndexAny(c.pattern, "*?"); i >= 0 {
+			c.literal = i
+		}
+		set = append(set, c)
 	}
 	return set
 }

@@ -58,11 +58,11 @@ func (l *Ledger) Snapshot(now time.Time) []Status {
 	all := []Status{}
 	for _, c := range l.limits {
 		if c.each == noField {
-			c.account(&Scope{}, now)
+			c.account(&Scope{}, now, now.UnixNano())
 		}
 		for _, value := range slices.Sorted(maps.Keys(c.accounts)) {
 			a := c.accounts[value]
-			a.at(now)
+			a.at(now, now.UnixNano())
 			all = append(all, l.status(a, now))
 		}
 	}
