@@ -223,6 +223,7 @@ func (c *call) finish(status store.Status) {
 	c.rec.Cache = cacheOff
 	c.rec.ResponseBytes = c.sent.size
 	c.closeOpenAttempt(now)
+	c.g.saveSpent()
 	change := store.Change{Call: &c.rec, Attempts: c.attempts, Bodies: c.bodies(status), Final: true}
 	wait := c.set.cfg.Store.FinishWait
 	if c.rec.Error == codeNotRecorded {

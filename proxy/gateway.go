@@ -115,6 +115,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.closing = cancel
 	g.running.init()
+	g.saveCaps()
 	g.closed.Go(func() { g.watch(ctx) })
 	return g, nil
 }
@@ -142,6 +143,7 @@ func (g *Gateway) Reload(cfg Config) error {
 	old := g.set.Swap(set)
 	g.health.breakers.SetLimits(g.health.targetLimits)
 	g.health.forgive(now)
+	g.saveCaps()
 	old.router.close()
 	return nil
 }
@@ -151,6 +153,7 @@ func (g *Gateway) Reload(cfg Config) error {
 func (g *Gateway) Close() {
 	g.closing()
 	g.closed.Wait()
+	g.saveCaps()
 	g.set.Load().router.close()
 }
 

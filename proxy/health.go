@@ -1,10 +1,10 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,18 +28,10 @@ type health struct {
 	store     *store.Store
 
 	mu      sync.Mutex
-	failing map[string]int // calls that failed at a target and wait to try it again
+	failing map[string]int               // calls that failed at a target and wait to try it again
+	faults  map[string]store.TargetFault // by target, until it answers a call
 
 	noted atomic.Bool // the file holds something against a target or credential
-}
-
-// healthState is the name under which health survives a restart.
-const healthState = "health"
-
-// keptHealth is what is kept.
-type keptHealth struct {
-	Breakers  []breaker.Status   `json:"breakers"`
-	Cooldowns []breaker.Cooldown `json:"cooldowns"`
 }
 
 // newHealth begins with what the last server on this database knew.
@@ -49,6 +41,7 @@ func newHealth(limits func(provider string) breaker.Config, st *store.Store) (*h
 		budget:    new(retryBudget),
 		learnt:    newFirstTokens(),
 		failing:   make(map[string]int),
+		faults:    make(map[string]store.TargetFault),
 		limits:    limits,
 		store:     st,
 	}
@@ -58,48 +51,89 @@ func newHealth(limits func(provider string) breaker.Config, st *store.Store) (*h
 		return nil, fmt.Errorf("reading the targets' health: %w", err)
 	}
 	defer rd.Close()
-	text, _, err := rd.State(context.Background(), healthState)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	kept, _, err := rd.Targets(context.Background())
+	if err != nil {
 		return nil, fmt.Errorf("reading the targets' health: %w", err)
 	}
-	return h, h.restore(text, time.Now())
+	h.restore(kept, time.Now())
+	return h, nil
 }
 
 // targetLimits are the [breaker] values in force for a target.
 func (h *health) targetLimits(key string) breaker.Config { return h.limits(providerOf(key)) }
 
 // restore puts back a save.
-func (h *health) restore(text []byte, now time.Time) error {
-	if len(text) == 0 {
-		return nil
+func (h *health) restore(kept store.Targets, now time.Time) {
+	for _, b := range kept.Breakers {
+		h.breakers.Restore([]breaker.Status{{
+			Target: b.Target, State: breaker.State(b.State), Since: b.Since, Until: b.Until,
+			Reason: b.Reason, Consecutive: b.Consecutive, Cooldown: b.Cooldown,
+		}}, now)
 	}
-	var kept keptHealth
-	if err := json.Unmarshal(text, &kept); err != nil {
-		return fmt.Errorf("reading the targets' health: %w", err)
-	}
-	h.breakers.Restore(kept.Breakers, now)
 	for _, cd := range kept.Cooldowns {
-		_, provider, _ := strings.Cut(cd.Key, " ")
-		h.cooldowns.Restore([]breaker.Cooldown{cd}, h.limits(providerOf(provider)).MaxCooldown, now)
+		h.cooldowns.Restore([]breaker.Cooldown{breaker.Cooldown(cd)}, h.limits(providerOf(cd.Target())).MaxCooldown, now)
 	}
-	h.noted.Store(true)
-	return nil
+	for _, f := range kept.Faults {
+		h.faults[f.Target] = f
+	}
+	h.noted.Store(!empty(kept))
 }
+
+func empty(h store.Targets) bool { return len(h.Breakers)+len(h.Cooldowns)+len(h.Faults) == 0 }
 
 // save keeps what is known against targets and credentials, if that is
 // anything or was until now. Good calls of a healthy gateway cost nothing.
 func (h *health) save(now time.Time) {
-	kept := keptHealth{Breakers: h.breakers.Snapshot(now), Cooldowns: h.cooldowns.Snapshot(now)}
-	kept.Breakers = slices.DeleteFunc(kept.Breakers, func(s breaker.Status) bool { return s.State == breaker.Closed })
-	trouble := len(kept.Breakers)+len(kept.Cooldowns) > 0
+	kept := h.snapshot(now)
+	trouble := !empty(kept)
 	if !h.noted.Swap(trouble) && !trouble {
 		return
 	}
-	text, err := json.Marshal(kept)
-	if err != nil {
-		panic(err) // plain structs of strings, numbers and times
+	h.store.SetTargets(kept)
+}
+
+// snapshot is what is known against targets and credentials.
+func (h *health) snapshot(now time.Time) store.Targets {
+	kept := store.Targets{Breakers: []store.Breaker{}, Cooldowns: []store.Cooldown{}}
+	for _, s := range h.breakers.Snapshot(now) {
+		if s.State == breaker.Closed && s.Consecutive == 0 {
+			continue
+		}
+		kept.Breakers = append(kept.Breakers, store.Breaker{
+			Target: s.Target, State: string(s.State), Since: s.Since, Until: s.Until, Reason: s.Reason, Probing: s.Probing,
+			Consecutive: s.Consecutive, Failures: h.targetLimits(s.Target).Failures, Good: s.Good, Bad: s.Bad, Cooldown: s.Cooldown,
+		})
 	}
-	h.store.SetState(healthState, text)
+	for _, cd := range h.cooldowns.Snapshot(now) {
+		kept.Cooldowns = append(kept.Cooldowns, store.Cooldown(cd))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	kept.Faults = slices.SortedFunc(maps.Values(h.faults), func(a, b store.TargetFault) int { return cmp.Compare(a.Target, b.Target) })
+	return kept
+}
+
+// faultsKept bounds the memory callers can take by asking for ever new models.
+const faultsKept = 256
+
+// blame keeps what a target did wrong, in its own words, until it answers.
+func (h *health) blame(c *call, t *candidate, fault llm.Fault, row *store.Attempt, now time.Time) {
+	if outcomeOf(fault) == breaker.Neutral && fault != llm.RateLimited && fault != llm.Quota && fault != llm.Auth {
+		return // it says nothing about the target
+	}
+	f := store.TargetFault{Target: t.targetKey(c), At: now, Fault: string(fault), HTTPStatus: row.HTTPStatus, Said: row.Error, Call: c.rec.ID}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, known := h.faults[f.Target]; known || len(h.faults) < faultsKept {
+		h.faults[f.Target] = f
+	}
+}
+
+// acquit forgets what a target did wrong: it has answered.
+func (h *health) acquit(target string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.faults, target)
 }
 
 // modelKey and credentialKey name what cools down: a credential at one model
@@ -236,17 +270,20 @@ func (h *health) finished(c *call, t *candidate, now time.Time) {
 	c.passes[key].Done(breaker.Success, now)
 	delete(c.passes, key)
 	if h.noted.Load() {
+		h.acquit(key)
 		h.save(now)
 	}
 }
 
 // faulted notes a failed attempt. final says that the call leaves the target:
 // tries of one call at one target are one strike.
-func (h *health) faulted(c *call, t *candidate, v providers.Verdict, final bool, now time.Time) {
-	h.hold(c, t, v, now)
+func (h *health) faulted(c *call, a *attempt, final bool, now time.Time) {
+	t := a.c
+	h.hold(c, t, a.verdict, now)
+	h.blame(c, t, a.verdict.Fault, a.row, now)
 	t.release(false, now)
 	if final {
-		t.fault = v.Fault
+		t.fault = a.verdict.Fault
 		h.left(c, t, now)
 	}
 	h.save(now)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"llmgw/providers/llm"
 	"llmgw/store"
 )
 
@@ -16,31 +17,33 @@ const liveEvery = 500 * time.Millisecond
 type liveCall struct {
 	id      string
 	started time.Time
-	phase   atomic.Pointer[string]
+	phase   atomic.Pointer[store.Live] // Phase, Note and Until are set
 	attempt atomic.Pointer[store.Live] // whom it is tried at; Provider, Model and Attempt are set
 	bytes   atomic.Int64
+	output  atomic.Int64 // bytes of the answer's own words so far
 }
 
-func (l *liveCall) setPhase(phase string) { l.phase.Store(&phase) }
+func (l *liveCall) setPhase(phase string) { l.phase.Store(&store.Live{Phase: phase}) }
 
-// The phases of a running call.
-const (
-	phaseRead   = "read"    // the request
-	phaseWait   = "wait"    // for the first content
-	phaseStream = "stream"  // content goes to the client
-	phasePause  = "waiting" // before another try
-)
+// waiting notes what the call waits for, and until when at the latest.
+func (l *liveCall) waiting(note string, until time.Time) {
+	l.phase.Store(&store.Live{Phase: store.LiveWaiting, Note: note, Until: until})
+}
 
 // trying notes whom the call is waiting for.
 func (l *liveCall) trying(a *store.Attempt) {
 	l.attempt.Store(&store.Live{Provider: a.Provider, Model: a.Model, Attempt: a.N})
-	l.setPhase(phaseWait)
+	l.setPhase(store.LiveAsking)
 }
 
 func (l *liveCall) moved(n int64) { l.bytes.Add(n) }
 
 func (l *liveCall) row() store.Live {
-	row := store.Live{CallID: l.id, Phase: *l.phase.Load(), Bytes: l.bytes.Load(), UpdatedAt: time.Now()}
+	phase := l.phase.Load()
+	row := store.Live{CallID: l.id, Phase: phase.Phase, Note: phase.Note, Until: phase.Until, Bytes: l.bytes.Load(), UpdatedAt: time.Now()}
+	if n := l.output.Load(); n > 0 {
+		row.Tokens = llm.Tokens((n + bytesPerToken - 1) / bytesPerToken)
+	}
 	if t := l.attempt.Load(); t != nil {
 		row.Provider, row.Model, row.Attempt = t.Provider, t.Model, t.Attempt
 	}
@@ -61,7 +64,7 @@ func (r *running) init() {
 
 func (r *running) add(c *call) *liveCall {
 	l := &liveCall{id: c.rec.ID, started: c.rec.StartedAt}
-	l.setPhase(phaseRead)
+	l.setPhase(store.LiveReading)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls[l.id] = l

@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,6 +126,7 @@ func (c *call) fund(t *candidate) bool {
 	}
 	hold, refusal := l.Reserve(c.scope(t), ask, time.Now())
 	if refusal != nil && refusal.CanWait {
+		c.live.waiting("cap "+refusal.Cap, time.Now().Add(caps.MaxWait))
 		hold, refusal = c.waitForMoney(l.Queue(c.scope(t), ask, time.Now()))
 	}
 	if refusal != nil {
@@ -145,7 +148,6 @@ func (c *call) fund(t *candidate) bool {
 // sense, and not past the deadline or the client's leaving.
 func (c *call) waitForMoney(ticket *caps.Ticket) (*caps.Hold, *caps.Refusal) {
 	start := time.Now()
-	c.live.setPhase(phasePause)
 	ctx, cancel := context.WithDeadline(c.ctx, c.by)
 	defer cancel()
 	timer := time.NewTimer(caps.MaxWait)
@@ -404,21 +406,56 @@ func (s *sessions) learn(c *call, t *candidate, usage llm.Usage) {
 	s.last[key] = turn{body: c.body, input: usage.Input.N, overhead: b.Overhead}
 }
 
-// capsState is the name under which readers find how the caps stand.
-const capsState = "caps"
-
 // saveCaps leaves how the caps stand for readers.
-func (g *Gateway) saveCaps() {
-	if len(g.set.Load().cfg.Caps) == 0 {
-		return
+func (g *Gateway) saveCaps() { g.store.SetCaps(g.capsNow()) }
+
+// saveSpent leaves how the caps stand in the transaction that records a call
+// which spent money, so that readers see both together. Caps with an each may
+// be thousands: those are saved while calls run, twice a second.
+func (g *Gateway) saveSpent() {
+	all := g.set.Load().cfg.Caps
+	if len(all) > 0 && !slices.ContainsFunc(all, func(c caps.Config) bool { return c.Each != "" }) {
+		g.saveCaps()
 	}
-	g.store.SetState(capsState, g.capsJSON())
 }
 
-func (g *Gateway) capsJSON() []byte {
-	text, err := json.Marshal(g.ledger.Snapshot(time.Now()))
-	if err != nil {
-		panic(err) // plain structs of strings, numbers and times
+// capsNow is how the caps stand, as readers are told.
+func (g *Gateway) capsNow() []store.Cap {
+	configured := make(map[string]caps.Config)
+	for _, c := range g.set.Load().cfg.Caps {
+		configured[c.Name] = c
 	}
-	return text
+	all := []store.Cap{}
+	for _, s := range g.ledger.Snapshot(time.Now()) {
+		c := configured[s.Name]
+		row := store.Cap{
+			Name: s.Name, Each: s.Each, Scope: scopeWords(c), State: string(s.State),
+			Limit: s.Limit, Spent: s.Spent, Held: s.Held, HeldBy: []store.CapHold{},
+			Per: c.Per, Timezone: c.Timezone, WindowStart: s.WindowStart, ResetsAt: s.ResetsAt,
+			Warned: s.Warned, BurnPerHour: s.BurnPerHour, ExhaustedAt: s.ExhaustedAt,
+		}
+		for _, h := range s.HeldBy {
+			row.HeldBy = append(row.HeldBy, store.CapHold(h))
+		}
+		all = append(all, row)
+	}
+	return all
+}
+
+// scopeWords say what a cap counts: "all", "route opus", "each project".
+func scopeWords(c caps.Config) string {
+	var words []string
+	m := c.Match
+	for _, part := range [...]struct{ name, glob string }{
+		{"project", m.Project}, {"provider", m.Provider}, {"model", m.Model}, {"route", m.Route},
+		{"client", m.Client}, {"key", m.Key}, {"session", m.Session},
+	} {
+		if part.glob != "" {
+			words = append(words, part.name+" "+part.glob)
+		}
+	}
+	if c.Each != "" {
+		words = append(words, "each "+c.Each)
+	}
+	return cmp.Or(strings.Join(words, ", "), "all")
 }

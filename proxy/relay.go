@@ -45,7 +45,7 @@ func (c *call) commit(a *attempt) {
 	}
 	c.rec.Provider, c.rec.Model = a.row.Provider, a.row.Model
 	c.rec.HTTPStatus, c.rec.UpstreamRequestID = a.resp.StatusCode, a.row.UpstreamRequestID
-	c.live.setPhase(phaseStream)
+	c.live.setPhase(store.LiveStreaming)
 	copyHeader(c.w.Header(), a.resp.Header)
 	c.answerHeaders(a)
 	c.rest = a.resp.ContentLength
@@ -182,6 +182,7 @@ func (c *call) idleLimit(a *attempt) time.Duration {
 // forward writes the pieces of one read and flushes once. The end, and an
 // error event of the upstream's, stay back.
 func (c *call) forward(a *attempt, pieces []dialect.Piece) (fresh, ok bool) {
+	c.live.output.Store(a.meter.Result().OutputBytes)
 	for _, p := range pieces {
 		switch p.Kind {
 		case dialect.Withheld:
@@ -318,7 +319,7 @@ func (c *call) settleBroken(a *attempt, res dialect.Result) {
 	cause := c.breakCause(a, res)
 	a.verdict = providers.Verdict{Fault: llm.Truncated, Text: cause}
 	c.closeCommitted(a)
-	c.g.health.faulted(c, a.c, a.verdict, true, time.Now())
+	c.g.health.faulted(c, a, true, time.Now())
 	c.rec.Error, c.rec.ErrorText = string(llm.Truncated), c.clean(cause)
 	event := a.end // the provider's own error event
 	if !a.broken {

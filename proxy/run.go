@@ -73,11 +73,11 @@ func (c *call) run() {
 // reason. It returns nil when nothing is left or no time for it is.
 func (c *call) next() *candidate {
 	for c.ctx.Err() == nil && time.Now().Before(c.by) {
-		t, wait := c.choose()
+		t, wait, why := c.choose()
 		if t == nil {
 			return nil
 		}
-		if wait > 0 && !c.pause(wait) {
+		if wait > 0 && !c.pause(wait, why) {
 			return nil
 		}
 		if t.failing && c.g.health.opened(c, t, time.Now()) {
@@ -93,12 +93,11 @@ func (c *call) next() *candidate {
 }
 
 // choose returns the first candidate that may be tried now, or, with the time
-// to wait first, the one whose short told wait is worth it.
-func (c *call) choose() (*candidate, time.Duration) {
+// to wait first and what for, the one whose short told wait is worth it.
+func (c *call) choose() (*candidate, time.Duration, string) {
 	if t := c.again; t != nil {
 		c.again = nil
-		wait := c.againIn
-		return t, wait
+		return t, c.againIn, "to try " + t.up.p.Name + " again"
 	}
 	for _, t := range c.plan.targets {
 		if t.done {
@@ -107,13 +106,13 @@ func (c *call) choose() (*candidate, time.Duration) {
 		now := time.Now()
 		cd, cooling := c.g.health.cooling(c, t, now)
 		if !cooling {
-			return t, 0
+			return t, 0, ""
 		}
 		if other := c.sameModelReady(t); other != nil {
-			return other, 0
+			return other, 0, ""
 		}
 		if wait := cd.Until.Sub(now); c.worthWaiting(t, wait) {
-			return t, wait
+			return t, wait, strings.ReplaceAll(cd.Reason, "_", " ") + " by " + t.up.p.Name
 		}
 		if t.tries > 0 {
 			t.done = true // its own row says what it asked for
@@ -121,7 +120,7 @@ func (c *call) choose() (*candidate, time.Duration) {
 		}
 		c.skipCandidate(t, skipWord(cd), coolingText(cd, now))
 	}
-	return nil, 0
+	return nil, 0, ""
 }
 
 // worthWaiting tells whether a cooldown is short enough to stay on the asked
@@ -160,9 +159,9 @@ func (c *call) admit(t *candidate) bool {
 
 // pause waits without holding anything; false when the client left or the
 // deadline came first.
-func (c *call) pause(d time.Duration) bool {
+func (c *call) pause(d time.Duration, why string) bool {
 	start := time.Now()
-	c.live.setPhase(phasePause)
+	c.live.waiting(why, start.Add(d))
 	ctx, cancel := context.WithDeadline(c.ctx, c.by)
 	defer cancel()
 	timer := time.NewTimer(d)
@@ -241,7 +240,7 @@ func (c *call) judge(a *attempt) step {
 			"provider", a.row.Provider, "key", a.row.Key, "status", a.row.HTTPStatus, "err", a.row.Error)
 	}
 	next := c.afterFault(a, fault)
-	c.g.health.faulted(c, a.c, a.verdict, c.leaves(a.c, next), time.Now())
+	c.g.health.faulted(c, a, c.leaves(a.c, next), time.Now())
 	a.row.Why = c.whyNext(a, next)
 	return next
 }

@@ -95,7 +95,8 @@ func (g *Gateway) Command(verb string, args []string) (string, error) {
 	switch verb {
 	case "targets":
 	case "caps":
-		return string(g.capsJSON()), nil
+		text, err := json.Marshal(g.capsNow())
+		return string(text), err
 	default:
 		return "", fmt.Errorf("this llmgw does not know the command %q; is it older than the one that asks?", verb)
 	}

@@ -160,7 +160,7 @@ func TestLiveAndState(t *testing.T) {
 	commit(t, s, Change{Call: c, Attempts: []*Attempt{a}})
 	want := Live{
 		CallID: c.ID, Phase: "waiting", Note: "cap daily", Provider: "p", Model: "m", Attempt: 1,
-		Bytes: 9, Tokens: llm.Tokens(3), Tail: "words", UpdatedAt: epoch,
+		Bytes: 9, Tokens: llm.Tokens(3), Tail: "words", UpdatedAt: epoch, Until: epoch,
 	}
 	seq, err := r.Changed(t.Context())
 	if err != nil {

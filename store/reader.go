@@ -163,10 +163,10 @@ func (r *Reader) Live(ctx context.Context) (list []Live, err error) {
 	err = r.each(ctx, func(f *fields) error {
 		list = append(list, Live{
 			CallID: f.text(), Phase: f.text(), Note: f.text(), Provider: f.text(), Model: f.text(),
-			Attempt: int(f.int()), Bytes: f.int(), Tokens: f.maybe(), Tail: f.text(), UpdatedAt: f.time(),
+			Attempt: int(f.int()), Bytes: f.int(), Tokens: f.maybe(), Tail: f.text(), UpdatedAt: f.time(), Until: f.time(),
 		})
 		return nil
-	}, `SELECT call_id, phase, note, provider, model, attempt, bytes, tokens, tail, updated_at FROM live ORDER BY call_id`)
+	}, `SELECT call_id, phase, note, provider, model, attempt, bytes, tokens, tail, updated_at, until FROM live ORDER BY call_id`)
 	return list, err
 }
 

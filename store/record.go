@@ -163,11 +163,20 @@ type Change struct {
 	Final    bool // the last change of this call
 }
 
+// The values of Live.Phase.
+const (
+	LiveReading   = "read"    // the request comes in
+	LiveAsking    = "wait"    // a provider was asked and has not begun to answer
+	LiveStreaming = "stream"  // the answer goes to the client
+	LiveWaiting   = "waiting" // before another try, see Live.Note
+)
+
 // Live is the passing state of a running call, for the screen only.
 type Live struct {
 	CallID          string
-	Phase           string // connect, wait, stream, waiting, …
-	Note            string // why, in words: "cap daily"
+	Phase           string    // LiveReading, …
+	Note            string    // what a waiting call waits for, in words: "cap daily"
+	Until           time.Time // when that is over at the latest; zero: not known
 	Provider, Model string
 	Attempt         int
 	Bytes           int64     // of the answer so far

@@ -89,8 +89,8 @@ func (w *writer) prepare() error {
 			(SELECT max(n) + 1 FROM calls), 0) WHERE name = 'first_running'`,
 		&w.clearLive: "DELETE FROM live",
 		&w.dropLive:  "DELETE FROM live WHERE call_id = ?",
-		&w.putLive: `INSERT OR REPLACE INTO live(call_id, phase, note, provider, model, attempt, bytes, tokens, tail, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		&w.putLive: `INSERT OR REPLACE INTO live(call_id, phase, note, provider, model, attempt, bytes, tokens, tail, updated_at, until)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&w.putState:    "INSERT OR REPLACE INTO state(name, value, updated_at) VALUES (?, ?, ?)",
 		&w.putAnswer:   "UPDATE commands SET answered = 1, answer = ?, error = ? WHERE id = ?",
 		&w.dataVersion: "PRAGMA data_version",
@@ -258,7 +258,7 @@ func (w *writer) replaceLive(rows []Live) error {
 		l := &rows[i]
 		w.liveIDs[l.CallID] = true
 		err := w.putLive.with(l.CallID, l.Phase, l.Note, l.Provider, l.Model, int64(l.Attempt), l.Bytes,
-			orNull(l.Tokens.N, !l.Tokens.Known), l.Tail, micros(l.UpdatedAt)).exec()
+			orNull(l.Tokens.N, !l.Tokens.Known), l.Tail, micros(l.UpdatedAt), orNull(micros(l.Until), l.Until.IsZero())).exec()
 		if err != nil {
 			return err
 		}
