@@ -16,6 +16,7 @@ const defaultLimit = 500
 // Query selects calls. The zero value is the newest ones.
 type Query struct {
 	Filter       Filter
+	Faults       bool      // only calls that did not go well at once: failed, cut, blocked, or served by a later target
 	Since, Until time.Time // of the arrival; Until is exclusive; zero: no bound
 	Before       string    // id: only calls older than this one, the next page
 	After        string    // id: only calls newer than this one
@@ -141,16 +142,31 @@ var (
 	selectAttempts = "SELECT " + strings.Join(attemptColumns, ", ") + " FROM attempts WHERE k BETWEEN ? AND ? ORDER BY k"
 )
 
-// sql compiles the query. Only constants of this package become SQL; whatever
-// a user typed is bound.
+// sql compiles the query.
 func (q Query) sql(limit int) (string, []any) {
+	from := selectCalls
+	if q.ChangedAfter > 0 {
+		from += " INDEXED BY calls_changed"
+	}
+	order := " ORDER BY id DESC LIMIT ?"
+	if q.Ascending {
+		order = " ORDER BY id LIMIT ?"
+	}
+	where, args := q.where()
+	return from + " WHERE " + where + order, append(args, limit)
+}
+
+// everyCall is the condition of a query that selects all.
+const everyCall = "1 AND 1"
+
+// where compiles the condition. Only constants of this package become SQL;
+// whatever a user typed is bound.
+func (q Query) where() (string, []any) {
 	where, args := []string{"1"}, []any{}
 	and := func(condition string, value any) {
 		where, args = append(where, condition), append(args, value)
 	}
-	from := selectCalls
 	if q.ChangedAfter > 0 {
-		from += " INDEXED BY calls_changed"
 		and("change_seq > ?", q.ChangedAfter)
 	}
 	// Ids sort by time, so the index on them bounds a time range too. They are
@@ -172,13 +188,12 @@ func (q Query) sql(limit int) (string, []any) {
 	if q.only != "" {
 		and("id = ?", q.only)
 	}
+	if q.Faults {
+		where = append(where, faultyCall)
+	}
 	condition, values := q.Filter.sql(q.Now)
 	where, args = append(where, condition), append(args, values...)
-	order := " ORDER BY id DESC LIMIT ?"
-	if q.Ascending {
-		order = " ORDER BY id LIMIT ?"
-	}
-	return from + " WHERE " + strings.Join(where, " AND ") + order, append(args, limit)
+	return strings.Join(where, " AND "), args
 }
 
 // minAbbreviation is the fewest characters of an id that name a call.

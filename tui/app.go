@@ -1,0 +1,178 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"llmgw/store"
+)
+
+// app is the one model: all state of the screen.
+type app struct {
+	ctx  context.Context
+	opt  Options
+	look *look
+	feed *feed
+
+	w, h   int // of the terminal
+	layout layout
+	screen screen
+	under  []screen // screens below this one, the last is next
+	focus  pane
+	zoomed bool
+	help   bool
+
+	snap *snapshot // what is shown
+	held *snapshot // the latest while the screen is frozen, nil otherwise
+	now  time.Time
+	want want
+
+	calls     calls
+	detail    detail
+	body      body
+	providers providers
+	spend     spend
+	prompt    prompt
+
+	toast    string // a passing message
+	toasted  int    // counts them, so that an old timer ends no new one
+	ticking  bool
+	quitting bool
+}
+
+// view is what a screen draws from, besides its own state.
+type view struct {
+	*snapshot
+	look *look
+	now  time.Time
+	zone *time.Location
+	call *store.CallRow // under the cursor, nil when there is none
+}
+
+type (
+	snapshotMsg *snapshot
+	tickMsg     time.Time
+	toastMsg    int // the toast to end
+)
+
+// tick is how often running calls are redrawn.
+const tick = 250 * time.Millisecond
+
+// toastTime is how long a passing message stays.
+const toastTime = 4 * time.Second
+
+func newApp(ctx context.Context, o Options, f *feed) *app {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Zone == nil {
+		o.Zone = time.Local
+	}
+	m := &app{
+		ctx: ctx, opt: o, look: newLook(o.Colours, !o.Light, o.ASCII), feed: f,
+		w: o.Width, h: o.Height, screen: screenCalls, snap: &snapshot{}, now: o.Now(),
+	}
+	m.calls.follow = true
+	m.calls.cache = map[rowKey]string{}
+	m.settle()
+	return m
+}
+
+// Init starts the feed.
+func (m *app) Init() tea.Cmd { return m.feed.next() }
+
+// Update takes one message; it is the only place where state changes, and it
+// waits for nothing.
+func (m *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	m.now = m.opt.Now()
+	cmd := m.take(msg)
+	m.settle()
+	return m, tea.Batch(cmd, m.startTicking())
+}
+
+func (m *app) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.w, m.h = msg.Width, msg.Height
+	case tea.KeyMsg:
+		return m.key(msg)
+	case tea.MouseMsg:
+		return m.mouse(msg)
+	case snapshotMsg:
+		m.show(msg)
+		return m.feed.next()
+	case tickMsg:
+		m.ticking = false
+	case toastMsg:
+		if int(msg) == m.toasted {
+			m.toast = ""
+		}
+	case copiedMsg:
+		return m.say(string(msg))
+	case tea.FocusMsg:
+		m.feed.focused(true)
+	case tea.BlurMsg:
+		m.feed.focused(false)
+	}
+	return nil
+}
+
+// show takes a snapshot, or keeps it for later while the screen is frozen.
+func (m *app) show(s *snapshot) {
+	if m.held != nil {
+		m.held = s
+		return
+	}
+	m.snap = s
+}
+
+// settle makes everything fit after a change: the layout, the cursor, and what
+// the feed is asked for.
+func (m *app) settle() {
+	m.layout = arrange(m.w, m.h, m.screen, m.focus, m.zoomed)
+	m.calls.settle(m.snap, m.layout)
+	m.wish()
+	if m.want != m.feed.wanted() {
+		m.feed.ask(m.want)
+	}
+}
+
+// wish works out what the feed is to read.
+func (m *app) wish() {
+	w := &m.want
+	w.around = m.calls.around()
+	w.detail, w.body = "", ""
+	if m.screen == screenDetail || m.screen == screenBody || m.layout.detail.h > 0 {
+		w.detail = m.calls.cursor
+	}
+	if m.screen == screenBody {
+		w.body = m.body.part
+	}
+	w.providers = m.screen == screenProviders || m.layout.providers.h > 0
+	w.spend = m.screen == screenSpend || m.layout.spend.h > 0
+	w.complete = m.prompt.open
+}
+
+// startTicking makes the clock of running calls go, while one can be seen.
+func (m *app) startTicking() tea.Cmd {
+	if m.ticking || m.held != nil || !m.calls.running(m.snap, m.layout) {
+		return nil
+	}
+	m.ticking = true
+	return tea.Tick(tick, func(t time.Time) tea.Msg { return tickMsg(t) })
+}
+
+// say shows a passing message.
+func (m *app) say(text string) tea.Cmd {
+	m.toast = text
+	m.toasted++
+	n := m.toasted
+	return tea.Tick(toastTime, func(time.Time) tea.Msg { return toastMsg(n) })
+}
+
+// view is what screens draw from.
+func (m *app) view() view {
+	return view{snapshot: m.snap, look: m.look, now: m.now, zone: m.opt.Zone, call: m.calls.selected(m.snap)}
+}

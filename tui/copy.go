@@ -1,0 +1,72 @@
+package tui
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"llmgw/store"
+)
+
+// copyLimit is how many bytes are copied at most: terminals drop longer
+// sequences, base64 included.
+const copyLimit = 74 * 1000
+
+// copiedMsg is what came of copying.
+type copiedMsg string
+
+// copy puts a text into the clipboard of the terminal, which works over ssh
+// too. what names it for the message.
+func (m *app) copy(text, what string) tea.Cmd {
+	if len(text) > copyLimit {
+		return m.say(fmt.Sprintf("%s is too long to copy: %s, a terminal takes %s", what, size(int64(len(text))), size(copyLimit)))
+	}
+	sequence := osc52(text, os.Getenv("TMUX") != "")
+	out := m.opt.Output
+	return func() tea.Msg {
+		if out == nil {
+			return copiedMsg("copied " + what)
+		}
+		if _, err := out.Write([]byte(sequence)); err != nil {
+			return copiedMsg("copying failed: " + err.Error())
+		}
+		return copiedMsg("copied " + what)
+	}
+}
+
+// osc52 is the sequence that asks a terminal to take text into its clipboard;
+// tmux has to be told to pass it on.
+func osc52(text string, tmux bool) string {
+	s := "\x1b]52;c;" + base64.StdEncoding.EncodeToString([]byte(text)) + "\x07"
+	if tmux {
+		s = "\x1bPtmux;" + strings.ReplaceAll(s, "\x1b", "\x1b\x1b") + "\x1b\\"
+	}
+	return s
+}
+
+func (m *app) copyID() tea.Cmd {
+	if m.snap.empty() && m.snap.server.Alive {
+		first := pastes(m.snap.baseURL())[0][1]
+		return m.copy(first, first)
+	}
+	c := m.calls.selected(m.snap)
+	if c == nil {
+		return m.say("nothing to copy: there is no call")
+	}
+	return m.copy(c.ID, "id "+c.ID)
+}
+
+// copyCurl copies a command that asks the same again, with a variable where
+// the key goes.
+func (m *app) copyCurl() tea.Cmd {
+	c := m.calls.selected(m.snap)
+	if c == nil {
+		return m.say("nothing to copy: there is no call")
+	}
+	return m.feed.curl(c, m.snap.baseURL(), m)
+}
+
+var _ = store.CallRow{}

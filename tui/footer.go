@@ -1,0 +1,133 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"llmgw/store"
+)
+
+// footer is the last line: the keys that matter now, from the table of keys.
+// A passing message takes its place.
+func (m *app) footer() string {
+	if m.toast != "" {
+		return m.look.fit(" "+m.look.outside(m.toast, m.w-2), m.w)
+	}
+	right := "? help  q quit "
+	room := m.w - len(right) - 2
+	left := ""
+	for _, h := range m.hints() {
+		next := left + " " + h + " "
+		if width(next) > room {
+			break
+		}
+		left = next
+	}
+	return m.look.dim.paint(m.look.ends(left, right, m.w))
+}
+
+// hints are the footer's keys with a word each.
+func (m *app) hints() []string {
+	if m.prompt.open {
+		return []string{"enter keep", "esc clear", "tab complete", m.look.up + " history"}
+	}
+	var out []string
+	for _, b := range bindings {
+		if b.footer != "" && b.screens&m.screen != 0 && b.group != "OTHER" && m.possible(b.does) {
+			out = append(out, b.keys[0]+" "+b.footer)
+		}
+	}
+	return out
+}
+
+// possible tells whether a key has anything to act on here.
+func (m *app) possible(do action) bool {
+	switch do {
+	case doNextPane:
+		return len(m.layout.panes()) > 1
+	case doOpen, doCopy, doBody, doCurl:
+		return m.screen != screenCalls || m.calls.cursor != ""
+	}
+	return true
+}
+
+// status is the line below the list: following, the filter, the order, how
+// many.
+func (m *app) status() string {
+	s, k, l := m.snap, m.look, &m.calls
+	if m.prompt.open {
+		return m.promptLine()
+	}
+	var parts []string
+	switch newer := l.newer(s); {
+	case m.held != nil:
+		parts = append(parts, k.switchedStyle.paint("FROZEN")+" (space)")
+	case l.follow:
+		parts = append(parts, "FOLLOW")
+	case newer > 0:
+		more := ""
+		if !s.window.newest {
+			more = "+"
+		}
+		parts = append(parts, "FOLLOW off", fmt.Sprintf("%d%s newer %s (f)", newer, more, k.up))
+	default:
+		parts = append(parts, "FOLLOW off")
+	}
+	if m.want != s.want && m.held == nil && s.err == nil {
+		parts = append(parts, k.activeStyle.paint("reading"+k.cut))
+	}
+	if m.want.faults {
+		parts = append(parts, k.switchedStyle.paint("faults only (e)"))
+	}
+	if f := m.want.filter; f != "" {
+		parts = append(parts, "filter: "+k.outside(f, max(m.layout.body.w/2, 10)))
+	}
+	if m.want.sort != store.SortTime || m.want.reverse {
+		parts = append(parts, "sort: "+m.sortWords())
+	}
+	parts = append(parts, m.counted())
+	return k.clip(" "+strings.Join(kept(parts), "   "), m.layout.body.w)
+}
+
+// counted is how many calls are shown of how many.
+func (m *app) counted() string {
+	s := m.snap
+	total := grouped(s.total)
+	switch {
+	case m.want.filter == "" && !m.want.faults:
+		if s.total == 1 {
+			return "1 call"
+		}
+		return total + " calls"
+	case s.matches >= 0:
+		return grouped(s.matches) + " of " + total
+	}
+	return grouped(int64(len(s.window.rows))) + "+ of " + total
+}
+
+// sortWords says what the list is ordered by.
+func (m *app) sortWords() string {
+	arrow := m.look.down
+	if m.want.reverse {
+		arrow = m.look.up
+	}
+	name := string(m.want.sort)
+	if m.want.sort == store.SortTime {
+		return "time " + arrow
+	}
+	text := strings.ToUpper(name) + " " + arrow
+	if m.snap.total > store.SortedAmong {
+		text += " of the newest " + grouped(store.SortedAmong)
+	}
+	return text
+}
+
+// sortOrder is the order in which s goes through the columns.
+var sortOrder = []store.SortKey{
+	store.SortTime, store.SortCost, store.SortTook, store.SortFirst, store.SortOut, store.SortIn, store.SortTries, store.SortModel,
+}
+
+func nextSort(s store.SortKey) store.SortKey {
+	return sortOrder[(slices.Index(sortOrder, s)+1)%len(sortOrder)]
+}

@@ -1,0 +1,35 @@
+package tui
+
+// glyphs are the signs of a screen, each one cell wide.
+type glyphs struct {
+	ascii bool
+
+	ok, active, switched, slow, failed, gone, blocked, cached, lost string
+
+	cursor, from, none, cut, dot, idle, up, down, minus, approx, back string
+
+	rule, bar                             string // lines
+	edgeLeft, edgeRight, full, held, free string // of bars
+	connect, wait, first, stream          string // phases of a waterfall
+	fault, commit                         string
+	spark                                 [8]string
+}
+
+var unicodeGlyphs = glyphs{
+	ok: "●", active: "◐", switched: "↻", slow: "▲", failed: "✖", gone: "◌", blocked: "⊘", cached: "≡", lost: "?",
+	cursor: "▸", from: "←", none: "—", cut: "…", dot: "·", idle: "○", up: "↑", down: "↓", minus: "−", approx: "~", back: "‹",
+	rule: "─", bar: "│", edgeLeft: "▕", edgeRight: "▏", full: "█", held: "▒", free: "·",
+	connect: "░", wait: "▒", first: "▓", stream: "█", fault: "╳", commit: "┤",
+	spark: [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
+}
+
+// asciiGlyphs are for the Linux console, for locales without UTF-8, and for
+// those in which many of the others are two cells wide.
+var asciiGlyphs = glyphs{
+	ascii: true,
+	ok:    ".", active: ">", switched: "~", slow: "^", failed: "x", gone: "-", blocked: "#", cached: "=", lost: "?",
+	cursor: ">", from: "<", none: "-", cut: "+", dot: ".", idle: "o", up: "^", down: "v", minus: "-", approx: "~", back: "<",
+	rule: "-", bar: "|", edgeLeft: "[", edgeRight: "]", full: "#", held: "+", free: ".",
+	connect: ".", wait: "-", first: "=", stream: "#", fault: "X", commit: "|",
+	spark: [8]string{"_", "_", ".", ".", "-", "-", "=", "#"},
+}

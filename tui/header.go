@@ -1,0 +1,201 @@
+package tui
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"llmgw/providers/price"
+	"llmgw/store"
+)
+
+// header is the first line of every screen: where one is, whether the server
+// lives, how the hour goes and what is spent today.
+func (m *app) header() string {
+	left := m.tabs()
+	room := m.w - width(left) - 2
+	return m.look.ends(left, m.state(room)+" ", m.w)
+}
+
+// tabs are the screens, the present one in brackets.
+func (m *app) tabs() string {
+	var n line
+	n.add(m.look.bold, " llmgw")
+	n.add(style{}, " ")
+	top := m.screen
+	if top == screenDetail || top == screenBody {
+		top = screenCalls
+	}
+	for i, t := range tabs {
+		name := strconv.Itoa(i+1) + " " + t.name
+		if m.layout.narrow {
+			name = strconv.Itoa(i + 1)
+		}
+		if t.screen == top {
+			n.add(m.look.bold, "["+name+"]")
+		} else {
+			n.add(style{}, " "+name+" ")
+		}
+	}
+	return n.String()
+}
+
+var tabs = []struct {
+	name   string
+	screen screen
+}{{"Calls", screenCalls}, {"Providers", screenProviders}, {"Spend", screenSpend}}
+
+// state is the right end of the header: as much as fits, the most important
+// last to go.
+func (m *app) state(room int) string {
+	s, k := m.snap, m.look
+	var parts []string // most important first
+	parts = append(parts, m.serving(room))
+	if s.path != "" && s.err == nil {
+		parts = append(parts, m.spent(room))
+		parts = append(parts, m.hour(room)...)
+	}
+	out := ""
+	for _, p := range order(parts) {
+		if p == "" {
+			continue
+		}
+		if out != "" {
+			out += "  "
+		}
+		out += p
+	}
+	for i := len(parts) - 1; i > 0 && width(out) > room; i-- {
+		parts[i] = ""
+		out = strings.Join(kept(order(parts)), "  ")
+	}
+	return k.clip(out, room)
+}
+
+// order puts the parts as they stand on the screen: state, hour, money.
+func order(parts []string) []string {
+	if len(parts) < 2 {
+		return parts
+	}
+	return append(append([]string{parts[0]}, parts[2:]...), parts[1])
+}
+
+func kept(parts []string) []string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// serving is whether a server lives and where it listens.
+func (m *app) serving(room int) string {
+	s, k := m.snap, m.look
+	switch {
+	case s.err != nil && s.path != "" && !waiting(s.err):
+		return k.alarm.paint(k.failed + " database")
+	case !s.server.Alive:
+		return k.dim.paint(k.idle) + " serve not running"
+	}
+	text := k.ok + " "
+	if room >= 60 {
+		text += "serve "
+	}
+	text += portOf(s.server.Owner.Listen)
+	if s.server.Owner.Demo {
+		text += " demo"
+	}
+	if !m.layout.narrow && !s.server.Owner.StartedAt.IsZero() {
+		up := span(m.now.Sub(s.server.Owner.StartedAt))
+		if room >= 60 {
+			up = "up " + up
+		}
+		text += " " + up
+	}
+	if s.reload.Error != "" {
+		text += "  " + k.alarm.paint(k.failed+" reload")
+	}
+	return text
+}
+
+// portOf is the port of an address on loopback, any other address as it is.
+func portOf(listen string) string {
+	for _, host := range []string{"127.0.0.1:", "localhost:", "[::1]:"} {
+		if port, ok := strings.CutPrefix(listen, host); ok {
+			return ":" + port
+		}
+	}
+	return listen
+}
+
+// spent is today's money beside the first cap, with its bar where there is
+// room.
+func (m *app) spent(room int) string {
+	s, k := m.snap, m.look
+	c, ok := s.firstCap(m.now)
+	if !ok {
+		if room >= 60 {
+			return "today " + usd(s.today.Cost)
+		}
+		return usd(s.today.Cost)
+	}
+	text := usd(c.Spent) + "/" + wholeUSD(c.Limit)
+	if room >= 60 {
+		text = k.outside(c.Name, 12) + " " + text + " " + k.capStyle(c).paint(k.meter(c.Spent, c.Held, c.Limit, 12))
+	} else {
+		text = k.capStyle(c).paint(text)
+	}
+	return text
+}
+
+// capStyle is how near a cap is to its limit.
+func (k *look) capStyle(c store.Cap) style {
+	switch c.State {
+	case store.CapBlocked:
+		return k.blockedStyle
+	case store.CapWarn:
+		return k.switchedStyle
+	}
+	return style{}
+}
+
+// firstCap is the first one of the configuration that counts all together.
+func (s *snapshot) firstCap(now time.Time) (store.Cap, bool) {
+	for _, c := range s.caps {
+		if c.Each == "" {
+			return c.At(now), true
+		}
+	}
+	return store.Cap{}, false
+}
+
+// wholeUSD is a limit, without cents where it has none: "$20".
+func wholeUSD(m price.Money) string {
+	if m%price.USD == 0 {
+		return "$" + grouped(int64(m/price.USD))
+	}
+	return usd(m)
+}
+
+// hour is how the last hour went, in parts of which the last go first.
+func (m *app) hour(room int) []string {
+	p, k := m.snap.pulse, m.look
+	if room < 60 {
+		return nil
+	}
+	columns, unit := p.Columns, "/h "
+	if room >= 120 {
+		unit = " calls/h "
+	} else if len(columns) > 10 {
+		columns = columns[len(columns)-10:]
+	}
+	parts := []string{short(p.Calls) + unit + k.activeStyle.paint(k.sparkline(columns))}
+	if room < 120 || p.Sample == 0 {
+		return parts
+	}
+	shares := "failed " + k.percent(p.Failed, p.Sample) + "  switched " + k.percent(p.Switched, p.Sample) +
+		"  cached " + k.percent(p.Cached, p.Sample)
+	return append(parts, shares)
+}

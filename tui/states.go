@@ -1,0 +1,167 @@
+package tui
+
+import (
+	"errors"
+	"strings"
+
+	"llmgw/store"
+)
+
+// waiting tells whether an error only means that nothing was recorded yet.
+func waiting(err error) bool { return errors.Is(err, store.ErrNoDatabase) }
+
+// empty tells whether there is no call to show, and none was filtered out.
+func (s *snapshot) empty() bool {
+	return len(s.window.rows) == 0 && s.want.filter == "" && !s.want.faults || s.err != nil && len(s.window.rows) == 0
+}
+
+// blank is what stands where calls will be.
+func (m *app) blank(a area) []string {
+	s := m.snap
+	switch {
+	case s.err != nil && !waiting(s.err):
+		return m.trouble(a)
+	case s.at.IsZero():
+		return []string{"", "", "    reading" + m.look.cut}
+	}
+	return m.welcome(a)
+}
+
+// trouble is a record that cannot be read: what, why, what to do, and when it
+// is tried again.
+func (m *app) trouble(a area) []string {
+	s, k := m.snap, m.look
+	w := a.w - 8
+	lines := []string{"", "", "    " + k.alarm.paint("Cannot read") + "  " + k.outside(s.path, w-13), ""}
+	for _, l := range wrap(store.Clean(s.err.Error()), w) {
+		lines = append(lines, "    "+k.clip(l, w))
+	}
+	if h := hint(s.err); h != "" {
+		lines = append(lines, "")
+		for i, l := range wrap("hint: "+store.Clean(h), w) {
+			lines = append(lines, spaces(4+min(i, 1)*6)+k.clip(l, w))
+		}
+	}
+	return append(lines, "", "    Trying again in "+span(max(s.retryAt.Sub(m.now), 0))+" "+k.cut+" (r now)")
+}
+
+// hint is what an error suggests to do.
+func hint(err error) string {
+	var hinted interface {
+		error
+		Hint() string
+	}
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
+	}
+	return ""
+}
+
+// wrap breaks a text at spaces into lines of at most w cells; a longer word
+// stands alone.
+func wrap(text string, w int) []string {
+	var lines []string
+	now := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case now == "":
+			now = word
+		case width(now)+1+width(word) <= w:
+			now += " " + word
+		default:
+			lines, now = append(lines, now), word
+		}
+	}
+	if now != "" {
+		lines = append(lines, now)
+	}
+	return lines
+}
+
+// welcome is a record without calls: what to paste next.
+func (m *app) welcome(a area) []string {
+	s, k := m.snap, m.look
+	if !s.server.Alive {
+		return []string{"", "", "", "    No calls yet, and no llmgw is running.", "",
+			"    Start it                             llmgw serve",
+			"    Watch it misbehave without keys      llmgw serve --demo", "",
+			"    This screen comes alive by itself.", "",
+			k.dim.paint("    reading " + k.outside(s.path, a.w-12)),
+		}
+	}
+	base := s.baseURL()
+	lines := []string{"", "", "", "    No calls yet. llmgw is listening on " + base, ""}
+	for _, p := range pastes(base) {
+		lines = append(lines, "    "+k.fit(p[0], 16)+p[1])
+	}
+	lines = append(lines, "")
+	if found := m.keysFound(); found != "" {
+		lines = append(lines, "    "+k.fit("Keys", 16)+found)
+	}
+	if len(s.caps) == 0 {
+		lines = append(lines, "    "+k.fit("Caps", 16)+"none set: add [[cap]] to llmgw.toml, see 3 Spend")
+	}
+	return append(lines, "", "    The first call appears here the moment it starts.")
+}
+
+// baseURL is what clients are pointed at.
+func (s *snapshot) baseURL() string {
+	if s.setup.BaseURL != "" {
+		return s.setup.BaseURL
+	}
+	return "http://" + s.server.Owner.Listen
+}
+
+// pastes are lines for a shell that point clients at the server.
+func pastes(base string) [][2]string {
+	return [][2]string{
+		{"Claude Code", "export ANTHROPIC_BASE_URL=" + base},
+		{"OpenAI SDK", "export OPENAI_BASE_URL=" + base + "/v1"},
+		{"Gemini", "export GOOGLE_GEMINI_BASE_URL=" + base},
+		{"Try it", "curl " + base + "/v1/models"},
+	}
+}
+
+// keysFound is which providers have a key of their own.
+func (m *app) keysFound() string {
+	k := m.look
+	var parts []string
+	for _, p := range m.snap.setup.Providers {
+		glyph := k.ok
+		if p.Key == store.KeyClient {
+			glyph = k.rule
+		}
+		parts = append(parts, glyph+" "+k.outside(p.Name, 16))
+	}
+	return strings.Join(parts, "   ")
+}
+
+// notices are lines above the list for what must not be missed.
+func (m *app) notices(w int) []string {
+	s, k := m.snap, m.look
+	var out []string
+	note := func(st style, text string) {
+		out = append(out, k.clip(" "+st.paint(k.full)+" "+text, w))
+	}
+	switch {
+	case s.err != nil && !waiting(s.err):
+		note(k.alarm, k.outside(s.err.Error(), w-4))
+	case !s.server.Alive && s.path != "":
+		note(k.switchedStyle, m.stopped())
+	}
+	if s.reload.Error != "" && s.server.Alive {
+		note(k.alarm, k.outside("reload failed at "+s.reload.At.In(m.opt.Zone).Format("15:04:05")+
+			", the old configuration stays in force: "+s.reload.Error, w-4))
+	}
+	return out
+}
+
+// stopped is since when no server writes.
+func (m *app) stopped() string {
+	beat := m.snap.server.Heartbeat
+	if beat.IsZero() || beat.Unix() <= 0 {
+		return "serve is not running. Showing what was recorded."
+	}
+	return "serve stopped " + span(m.now.Sub(beat)) + " ago (last heartbeat " +
+		beat.In(m.opt.Zone).Format("15:04:05") + "). Showing what it recorded."
+}

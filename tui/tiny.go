@@ -1,0 +1,30 @@
+package tui
+
+import (
+	"strconv"
+)
+
+// tiny is what a very small terminal shows: the three things that matter.
+func (m *app) tiny() []string {
+	s, k := m.snap, m.look
+	v := m.view()
+	lines := []string{" llmgw  " + m.serving(0)}
+	if s.err == nil {
+		p := s.pulse
+		lines = append(lines, " "+k.activeStyle.paint(k.active)+" "+strconv.Itoa(int(p.Running))+" active  "+
+			k.failedStyle.paint(k.failed)+" "+strconv.Itoa(int(p.Failed))+"  "+
+			k.switchedStyle.paint(k.switched)+" "+strconv.Itoa(int(p.Switched)))
+		today := " today " + usd(s.today.Cost)
+		if c, ok := s.firstCap(m.now); ok {
+			today = " " + k.outside(c.Name, 8) + " " + usd(c.Spent) + " / " + wholeUSD(c.Limit)
+		}
+		lines = append(lines, today)
+		if len(s.window.rows) > 0 {
+			lines = append(lines, " last "+k.outside(v.judge(s.window.rows[0]).words(), max(m.w-6, 1)))
+		}
+	}
+	if len(lines) < m.h-1 {
+		lines = append(lines, "")
+	}
+	return append(lines, " need "+strconv.Itoa(tinyWidth)+"x"+strconv.Itoa(tinyHeight)+" for the list")
+}
