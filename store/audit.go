@@ -231,10 +231,11 @@ type Charge struct {
 // EachCharge calls f for each attempt that began from since on, has ended and
 // is charged something, in the order of their calls.
 func (r *Reader) EachCharge(ctx context.Context, since time.Time, f func(Charge) error) error {
-	q := Query{Limit: -1, Ascending: true}
-	if !since.IsZero() {
-		q.Since = since.Add(-maxCallAge)
+	arrived, err := r.arrivedBefore(ctx, since)
+	if err != nil {
+		return err
 	}
+	q := Query{Limit: -1, Ascending: true, Since: arrived}
 	return r.EachCall(ctx, q, func(c CallRow) error {
 		for i := range c.Attempts {
 			a := &c.Attempts[i]

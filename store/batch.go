@@ -25,9 +25,11 @@ type ledger struct {
 	rollups  *rollups
 	nextCall int64
 	highest  string // id: above it no call is on record
+	lag      int64  // meta's attempt_lag, or less: then it is written once more
 
 	calls, attempts                  rowWriter
 	findCall, readCall, readAttempts *stmt
+	raiseLag                         *stmt
 }
 
 // rowWriter writes the rows of a table in two parts.
@@ -79,6 +81,7 @@ func newLedger(c *conn) (*ledger, error) {
 		&l.findCall:     "SELECT n FROM calls WHERE id = ?",
 		&l.readCall:     selectCalls + " WHERE n = ?",
 		&l.readAttempts: selectAttempts,
+		&l.raiseLag:     "UPDATE meta SET value = max(value, ?) WHERE name = 'attempt_lag'",
 	})
 	if err != nil {
 		return nil, err
@@ -122,6 +125,7 @@ func prepareAll(c *conn, statements map[**stmt]string) error {
 func (l *ledger) forget() {
 	clear(l.open)
 	l.rollups.forget()
+	l.lag = 0
 }
 
 // errUnknownCall is an attempt of a call that was never recorded.
@@ -146,11 +150,24 @@ func (l *ledger) record(p *pending, seq int64) error {
 		if err := l.writeAttempt(e.n, e.attempt(a.N), before.attempt(a.N)); err != nil {
 			return err
 		}
+		if err := l.noteLag(micros(a.StartedAt) - micros(e.call.StartedAt)); err != nil {
+			return err
+		}
 	}
 	if p.final {
 		delete(l.open, p.id)
 	}
 	return l.rollups.move(shares(e.call, e.attempts), 1)
+}
+
+// noteLag keeps the longest time from a call's arrival to an attempt of it: so
+// far back must be looked for what was done in a span of time.
+func (l *ledger) noteLag(lag int64) error {
+	if lag <= l.lag {
+		return nil
+	}
+	l.lag = lag
+	return l.raiseLag.with(lag).exec()
 }
 
 // writeCall writes the call of e over what the file has; nil: nothing.

@@ -74,6 +74,10 @@ func (r *Reader) checkRollups(ctx context.Context) (problems []string, err error
 		problems = append(problems, differences(key, expected, &got)...)
 		return nil
 	}, selectRollups)
+	err = errors.Join(err, eachRow(ctx, tx, func(f *fields) error {
+		problems = append(problems, f.text())
+		return f.err
+	}, wrongDays))
 	for key, expected := range want {
 		if key.bucket > pruned {
 			problems = append(problems, differences(key, expected, &sums{})...)

@@ -163,6 +163,7 @@ type rollups struct {
 	dirty map[rollupKey]bool
 	read  *stmt
 	write *stmt
+	days  *days
 }
 
 // cachedRollups bounds the memory of rollups: about 900 bytes each.
@@ -183,7 +184,8 @@ func newRollups(c *conn) (*rollups, error) {
 	}
 	r := &rollups{read: read, write: write}
 	r.forget()
-	return r, nil
+	r.days, err = newDays(c)
+	return r, err
 }
 
 func (r *rollups) forget() {
@@ -219,7 +221,11 @@ func (r *rollups) row(key rollupKey) (*sums, error) {
 
 // flush writes what moved. It belongs into the transaction of the moves.
 func (r *rollups) flush() error {
+	folded := make(map[int64]bool) // days that change after all
 	for key := range r.dirty {
+		if key.bucket < r.days.until {
+			folded[dayOf(key.bucket)] = true
+		}
 		row := r.rows[key]
 		r.write.with(key.bucket, key.project, key.provider, key.model, key.route, key.client, key.key)
 		for _, n := range row.n {
@@ -227,6 +233,11 @@ func (r *rollups) flush() error {
 		}
 		r.write.add(row.latency.encode())
 		if err := r.write.exec(); err != nil {
+			return err
+		}
+	}
+	for day := range folded {
+		if err := r.days.refold(day); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -46,10 +47,6 @@ type Sum struct {
 	Latency Latency // of the attempts that were answered
 }
 
-// maxCallAge is how long after a call's arrival an attempt of it can start and
-// still be found when a span that is no whole number of quarters is added up.
-const maxCallAge = 2 * time.Hour
-
 // Sums adds up calls and attempts. Whole quarters of an hour come from the
 // rollups, whatever the record's size; a filter, session or tag, and what a
 // span has beside whole quarters, are added up from the rows. (Where those
@@ -91,17 +88,17 @@ func (r *Reader) addRollups(ctx context.Context, f *fold, q SumQuery) error {
 	if !until.IsZero() && !first.Before(last) {
 		return r.addRows(ctx, f, q, since, until)
 	}
-	where, args := []string{"1"}, []any{}
+	from, to := int64(0), int64(math.MaxInt64)
 	if !since.IsZero() {
-		where, args = append(where, "bucket >= ?"), append(args, micros(first))
+		from = micros(first)
 	}
 	if !until.IsZero() {
-		where, args = append(where, "bucket < ?"), append(args, micros(last))
+		to = micros(last)
 	}
 	if q.WithoutLatency {
-		err = r.addGroups(ctx, f, q.By, strings.Join(where, " AND "), args)
+		err = r.addGroups(ctx, f, q.By, from, to)
 	} else {
-		err = r.addEachRollup(ctx, f, strings.Join(where, " AND "), args)
+		err = r.addEachRollup(ctx, f, from, to)
 	}
 	if err == nil && first.After(since) {
 		err = r.addRows(ctx, f, q, since, first)
@@ -112,20 +109,31 @@ func (r *Reader) addRollups(ctx context.Context, f *fold, q SumQuery) error {
 	return err
 }
 
-func (r *Reader) addEachRollup(ctx context.Context, f *fold, where string, args []any) error {
+func (r *Reader) addEachRollup(ctx context.Context, f *fold, from, to int64) error {
 	return r.each(ctx, func(row *fields) error {
 		key, s, err := readRollup(row)
 		if err == nil {
 			f.add(nil, key, &s)
 		}
 		return err
-	}, selectRollups+" WHERE "+where, args...)
+	}, selectRollups+" WHERE bucket >= ? AND bucket < ?", from, to)
 }
 
 // addGroups adds rollups that SQLite has added up by dimensions, of which all
-// are columns, without their latencies.
-func (r *Reader) addGroups(ctx context.Context, f *fold, by []string, where string, args []any) error {
-	query := "SELECT " + strings.Join(slices.Concat(by, sumsOf(sumColumns[:])), ", ") + " FROM rollups WHERE " + where
+// are columns, without their latencies. Whole days that are folded come from
+// rollup_days, unless quarters are asked for.
+func (r *Reader) addGroups(ctx context.Context, f *fold, by []string, from, to int64) error {
+	quarters := "SELECT " + strings.Join(slices.Concat(by, sumColumns[:]), ", ") + " FROM rollups"
+	query, args := quarters+" WHERE bucket >= ? AND bucket < ?", []any{from, to}
+	if !slices.Contains(by, "bucket") {
+		days := strings.Replace(quarters, "FROM rollups", "FROM rollup_days", 1)
+		firstDay, lastDay := ceilDay(from), dayOf(to)
+		query = quarters + " WHERE bucket >= ? AND bucket < min(?, ?)" +
+			" UNION ALL " + days + " WHERE day >= ? AND day < min(?, " + daysUntil + ")" +
+			" UNION ALL " + quarters + " WHERE bucket >= max(?, min(?, " + daysUntil + ")) AND bucket < ?"
+		args = []any{from, firstDay, to, firstDay, lastDay, firstDay, lastDay, to}
+	}
+	query = "SELECT " + strings.Join(slices.Concat(by, sumsOf(sumColumns[:])), ", ") + " FROM (" + query + ")"
 	if len(by) > 0 {
 		query += " GROUP BY " + strings.Join(by, ", ")
 	}
@@ -169,8 +177,9 @@ func (k *rollupKey) take(name string, row *fields) {
 // addRows adds what happened from since until until, from the rows.
 func (r *Reader) addRows(ctx context.Context, f *fold, q SumQuery, since, until time.Time) error {
 	rows := Query{Filter: q.Filter, Until: until, Limit: -1, Ascending: true, Now: q.Now}
-	if !since.IsZero() {
-		rows.Since = since.Add(-maxCallAge)
+	var err error
+	if rows.Since, err = r.arrivedBefore(ctx, since); err != nil {
+		return err
 	}
 	within := func(t time.Time) bool {
 		return (since.IsZero() || !t.Before(since)) && (until.IsZero() || t.Before(until))
@@ -186,6 +195,20 @@ func (r *Reader) addRows(ctx context.Context, f *fold, q SumQuery, since, until 
 		}
 		return nil
 	})
+}
+
+// arrivedBefore is when the first call can have arrived of which an attempt
+// started at t or later.
+func (r *Reader) arrivedBefore(ctx context.Context, t time.Time) (time.Time, error) {
+	if t.IsZero() {
+		return t, nil
+	}
+	var lag time.Duration
+	err := r.one(ctx, func(f *fields) error {
+		lag = time.Duration(f.int()) * time.Microsecond
+		return nil
+	}, "SELECT value FROM meta WHERE name = 'attempt_lag'")
+	return t.Add(-lag), err
 }
 
 // fold adds up sums under the dimensions of a query.
