@@ -235,10 +235,8 @@ func (r *Reader) EachCharge(ctx context.Context, since time.Time, f func(Charge)
 	if err != nil {
 		return err
 	}
-	q := Query{Limit: -1, Ascending: true, Since: arrived}
-	return r.EachCall(ctx, q, func(c CallRow) error {
-		for i := range c.Attempts {
-			a := &c.Attempts[i]
+	return r.eachCounted(ctx, arrived, time.Time{}, func(c *Call, attempts []*Attempt) error {
+		for _, a := range attempts {
 			if a.Outcome == OutcomeRunning || !a.Charged() || a.StartedAt.Before(since) {
 				continue
 			}

@@ -176,24 +176,30 @@ func (k *rollupKey) take(name string, row *fields) {
 
 // addRows adds what happened from since until until, from the rows.
 func (r *Reader) addRows(ctx context.Context, f *fold, q SumQuery, since, until time.Time) error {
-	rows := Query{Filter: q.Filter, Until: until, Limit: -1, Ascending: true, Now: q.Now}
-	var err error
-	if rows.Since, err = r.arrivedBefore(ctx, since); err != nil {
+	arrived, err := r.arrivedBefore(ctx, since)
+	if err != nil {
 		return err
 	}
 	within := func(t time.Time) bool {
 		return (since.IsZero() || !t.Before(since)) && (until.IsZero() || t.Before(until))
 	}
+	add := func(c *Call, attempts []*Attempt) error {
+		list := sharesWithin(c, attempts, within)
+		for i := range list {
+			f.add(c, list[i].key, &list[i].sum)
+		}
+		return nil
+	}
+	if q.Filter.Empty() && !f.needsTags {
+		return r.eachCounted(ctx, arrived, until, add)
+	}
+	rows := Query{Filter: q.Filter, Since: arrived, Until: until, Limit: -1, Ascending: true, Now: q.Now}
 	return r.EachCall(ctx, rows, func(c CallRow) error {
 		attempts := make([]*Attempt, len(c.Attempts))
 		for i := range c.Attempts {
 			attempts[i] = &c.Attempts[i]
 		}
-		list := sharesWithin(&c.Call, attempts, within)
-		for i := range list {
-			f.add(&c.Call, list[i].key, &list[i].sum)
-		}
-		return nil
+		return add(&c.Call, attempts)
 	})
 }
 
@@ -215,6 +221,7 @@ func (r *Reader) arrivedBefore(ctx context.Context, t time.Time) (time.Time, err
 type fold struct {
 	values    []func(c *Call, k *rollupKey) string
 	needsRows bool // a dimension is not in the rollups
+	needsTags bool // a dimension is a tag
 	rows      map[string]*Sum
 }
 
@@ -226,6 +233,7 @@ func newFold(by []string) (*fold, error) {
 			return nil, fmt.Errorf("adding up by %q: there is no such dimension", name)
 		}
 		f.values, f.needsRows = append(f.values, value), f.needsRows || needsRow
+		f.needsTags = f.needsTags || strings.HasPrefix(name, "tag.")
 	}
 	return f, nil
 }
