@@ -58,6 +58,7 @@ func newRootCommand(g *globals) *cobra.Command {
 		newServeCommand(g),
 		newRunCommand(g),
 		newEnvCommand(g),
+		newTUICommand(g),
 		newLogsCommand(g),
 		newShowCommand(g),
 		newSpendCommand(g),

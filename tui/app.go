@@ -95,7 +95,9 @@ func (m *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *app) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.w, m.h = msg.Width, msg.Height
+		if m.w, m.h = msg.Width, msg.Height; m.w == 0 || m.h == 0 {
+			m.w, m.h = 80, 24 // a terminal that does not know its size
+		}
 	case tea.KeyMsg:
 		return m.key(msg)
 	case tea.MouseMsg:
@@ -109,6 +111,8 @@ func (m *app) take(msg tea.Msg) tea.Cmd {
 		if int(msg) == m.toasted {
 			m.toast = ""
 		}
+	case crashMsg:
+		panic(msg.err) // in the goroutine that can restore the terminal
 	case copiedMsg:
 		return m.say(string(msg))
 	case tea.FocusMsg:

@@ -96,8 +96,8 @@ func (f *feed) poll() time.Duration {
 
 // next is the command that ends with the next snapshot.
 func (f *feed) next() tea.Cmd {
-	return func() tea.Msg {
-		timer := time.NewTimer(0)
+	return guard(func() tea.Msg {
+		timer := time.NewTimer(f.poll())
 		defer timer.Stop()
 		for {
 			select {
@@ -111,7 +111,7 @@ func (f *feed) next() tea.Cmd {
 			}
 			timer.Reset(f.poll())
 		}
-	}
+	})
 }
 
 // look returns a new snapshot if there is anything new in it.

@@ -32,10 +32,10 @@ type Options struct {
 
 	Width, Height int // of the frame, for Frame; Run asks the terminal
 
-	Program string           // version, for the help
-	Crash   string           // file to leave a stack trace in
-	Now     func() time.Time // nil: time.Now
-	Zone    *time.Location   // of times of day; nil: time.Local
+	Program  string           // version, for the help
+	CrashDir string           // folder for a stack trace; empty: the system's for temporary files
+	Now      func() time.Time // nil: time.Now
+	Zone     *time.Location   // of times of day; nil: time.Local
 }
 
 // Frame returns what the screen shows after the given keys, as exactly Height
