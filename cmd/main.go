@@ -63,6 +63,7 @@ func newRootCommand(g *globals) *cobra.Command {
 		newShowCommand(g),
 		newSpendCommand(g),
 		newTargetsCommand(g),
+		newCacheCommand(g),
 		newPricesCommand(g),
 		newConfigCommand(g),
 		newDBCommand(g),

@@ -14,7 +14,6 @@ var notBuilt = []struct {
 	accepts []string // as the file writes them; none: not even the table
 	feature string
 }{
-	{"cache.enabled", []string{"false"}, "the cache"},
 	{"route.strategy", []string{`"ordered"`}, "choosing targets by weight, speed or price"},
 	{"route.sticky", []string{`"none"`}, "sticky conversations"},
 	{"failover.hedge_after", []string{`"0s"`}, "hedging"},

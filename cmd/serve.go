@@ -260,7 +260,7 @@ func (s *server) proxyConfig(f *file) (proxy.Config, error) {
 	cfg := proxy.Config{
 		Listen: s.listener.Addr().String(), Server: f.Server,
 		Failover: f.Failover, FailoverFor: f.failoverFor,
-		Breaker: f.Breaker, BreakerFor: f.breakerFor,
+		Breaker: f.Breaker, BreakerFor: f.breakerFor, Cache: f.Cache, CacheFor: f.cacheFor,
 		Store: f.Store, Routes: f.routes(), Caps: f.caps(), BlockUnpriced: f.Prices.Unknown == price.UnknownBlock,
 	}
 	var err error
@@ -485,6 +485,7 @@ func (s *server) banner(w io.Writer) {
 		fmt.Fprintf(w, "  route %s → %s\n", store.Clean(r.Model), store.Clean(strings.Join(r.Targets, ", ")))
 	}
 	capLines(w, s.gateway.Config())
+	cacheLines(w, s.gateway.Config())
 	fmt.Fprintf(w, "\n  recording to %s (bodies: %s, kept for %s)\n", s.path, s.file.Store.Bodies, formatDuration(s.file.Store.Retention))
 	fmt.Fprintf(w, "  watch: llmgw logs -f    look: llmgw show last\n")
 	for _, f := range s.flags.faults {

@@ -155,7 +155,7 @@ func writeCall(w io.Writer, c *store.CallRow, bodies []store.Body) error {
 		{"took", listWords(took(c), labelled("first token", millis(c.FirstToken)), labelled("finish", c.FinishReason))},
 		{"tokens", tokenWords(c)},
 		{"cost", cost(c.Cost, c.CostSource)},
-		{"cache", listWords(c.Cache, labelled("from", c.CachedFrom))},
+		{"cache", listWords(c.Cache, labelled("from", c.CachedFrom), c.CacheNote)},
 		{"dropped", strings.Join(c.Dropped, ", ")},
 		{"edits", strings.Join(c.Edits, ", ")},
 		{"error", c.ErrorText},

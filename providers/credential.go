@@ -59,6 +59,18 @@ func (c Credential) String() string { return c.ID }
 // GoString returns the id, for %#v.
 func (c Credential) GoString() string { return c.ID }
 
+// Fingerprint tells credentials apart where ID is too short to: nobody can make
+// a second one that has the same. It covers how the credential is sent and the
+// key of llmgw's own beside it, is different for none at all, and is not shown
+// to anyone.
+func (c Credential) Fingerprint() [sha256.Size]byte {
+	h := sha256.New()
+	for _, part := range []string{c.secret, c.header, c.scheme, c.Gateway} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
 // gatewayPrefix begins the keys that llmgw itself gives out.
 const gatewayPrefix = "llmgw_"
 

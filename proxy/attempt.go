@@ -90,7 +90,8 @@ func (c *call) try(t *candidate) (*attempt, *problem) {
 	if !c.begin() {
 		a.row.Outcome = string(llm.NotRecorded)
 		a.cancel(nil)
-		return nil, &problem{code: codeNotRecorded, message: "the call could not be recorded, so it was not sent (see [store] on_error); llmgw db check tells what is wrong with the database"}
+		p := notRecorded()
+		return nil, &p
 	}
 	c.live.trying(a.row)
 	limit := c.share(t)

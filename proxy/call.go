@@ -43,6 +43,7 @@ type call struct {
 	unpriced string                   // why a model without a price was not called
 	answers  []answer                 // what failed targets said, in order
 	edits    []string                 // declared edits of the newest attempt, by name
+	repeat   repeat                   // what the cache has to do with it
 	decoded  bool                     // the client's body came with a Content-Encoding
 
 	again    *candidate // to be tried once more, after againIn
@@ -95,6 +96,9 @@ func (c *call) serve() {
 	}
 	if p := c.route(); p != nil {
 		c.refuse(*p)
+		return
+	}
+	if c.fromCache() {
 		return
 	}
 	c.run()
@@ -220,11 +224,11 @@ func (c *call) finish(status store.Status) {
 	now := time.Now()
 	c.rec.Status, c.rec.FinishedAt = status, now
 	c.rec.Edits = c.edits
-	c.rec.Cache = cacheOff
+	c.rec.Cache, c.rec.CacheNote = c.cacheWords(status)
 	c.rec.ResponseBytes = c.sent.size
 	c.closeOpenAttempt(now)
 	c.g.saveSpent()
-	change := store.Change{Call: &c.rec, Attempts: c.attempts, Bodies: c.bodies(status), Final: true}
+	change := store.Change{Call: &c.rec, Attempts: c.attempts, Bodies: c.bodies(status), Final: true, Cached: c.repeat.kept, Replayed: c.repeat.given}
 	wait := c.set.cfg.Store.FinishWait
 	if c.rec.Error == codeNotRecorded {
 		wait = 0 // its begin has just been waited for in vain; the outcome stays queued

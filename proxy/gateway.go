@@ -17,6 +17,7 @@ import (
 	"llmgw/providers/dialect"
 	"llmgw/providers/price"
 	"llmgw/proxy/breaker"
+	"llmgw/proxy/cache"
 	"llmgw/proxy/caps"
 	"llmgw/store"
 )
@@ -29,6 +30,7 @@ type Config struct {
 	Breaker       breaker.Config
 	Store         store.Config // what of a call is kept, and what happens when it cannot be
 	Routes        []RouteConfig
+	Cache         cache.Config
 	Prices        *price.Book           // nil: the built-in one
 	Caps          []caps.Config         // limits on spending
 	BlockUnpriced bool                  // [prices] unknown = \"block\": a model without a price is not called
@@ -39,6 +41,9 @@ type Config struct {
 	FailoverFor func(route, provider string) FailoverConfig
 	// BreakerFor gives the [breaker] values for a provider; nil: Breaker for all.
 	BreakerFor func(provider string) breaker.Config
+	// CacheFor gives the [cache] values for a route, by its model pattern; nil:
+	// Cache for all.
+	CacheFor func(route string) cache.Config
 }
 
 // Deps are the parts of the world a Gateway acts on.
@@ -76,6 +81,7 @@ type settings struct {
 	router   router
 	redactor *providers.Redactor
 	prices   *pricer
+	caches   map[string]cache.Config // by route
 }
 
 func newSettings(cfg Config, deps Deps) (*settings, error) {
@@ -83,7 +89,7 @@ func newSettings(cfg Config, deps Deps) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &settings{cfg: cfg, guard: newGuard(cfg.Listen, cfg.Server), router: router, redactor: providers.NewRedactor(cfg.Providers), prices: newPricer(cfg.Prices)}, nil
+	return &settings{cfg: cfg, guard: newGuard(cfg.Listen, cfg.Server), router: router, redactor: providers.NewRedactor(cfg.Providers), prices: newPricer(cfg.Prices), caches: routeCaches(&cfg)}, nil
 }
 
 // New wires a gateway. It starts one goroutine, which writes the live rows of
@@ -115,6 +121,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.closing = cancel
 	g.running.init()
+	g.limitCache()
 	g.saveCaps()
 	g.closed.Go(func() { g.watch(ctx) })
 	return g, nil
@@ -143,6 +150,7 @@ func (g *Gateway) Reload(cfg Config) error {
 	old := g.set.Swap(set)
 	g.health.breakers.SetLimits(g.health.targetLimits)
 	g.health.forgive(now)
+	g.limitCache()
 	g.saveCaps()
 	old.router.close()
 	return nil

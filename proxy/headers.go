@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -52,7 +53,7 @@ func (c *call) answerHeaders(a *attempt) {
 	set("X-Llmgw-Requested-Model", c.rec.ModelRequested)
 	set("X-Llmgw-Route", c.plan.route)
 	set("X-Llmgw-Attempts", c.attemptTrail(a))
-	set("X-Llmgw-Cache", cacheOff)
+	set("X-Llmgw-Cache", cmp.Or(c.repeat.state, cacheOff))
 	set("X-Llmgw-Dropped", strings.Join(c.rec.Dropped, ", "))
 	set("X-Llmgw-Edits", strings.Join(c.edits, ", "))
 	if c.waited > 0 {
@@ -96,9 +97,6 @@ func (c *call) attemptTrail(serving *attempt) string {
 	}
 	return b.String()
 }
-
-// cacheOff is what x-llmgw-cache and the record say: the cache is not built yet.
-const cacheOff = "off"
 
 // trailName percent-encodes what would be read as structure.
 func trailName(s string) string {

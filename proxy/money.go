@@ -246,11 +246,7 @@ func (e extent) cost(p price.Price, output int64) price.Money {
 
 // extent works out the tightest bound that is still one (SPEC section 6).
 func (c *call) extent(t *candidate, p price.Price) extent {
-	if c.bound == nil {
-		b := dialect.BoundOf(c.ep.Dialect, c.ep.Op, c.body)
-		c.bound = &b
-	}
-	b := c.bound.For(t.modelFor(c))
+	b := c.size().For(t.modelFor(c))
 	window := p.ContextWindow()
 	e := extent{input: b.Input(), choices: max(b.Choices, 1), known: true}
 	e.input = min(e.input, c.g.sessions.bound(c, t, &b))

@@ -22,6 +22,7 @@ const (
 	codeLoop            = "loop"
 	codeNotRecorded     = "not_recorded"
 	codeClientGone      = "client_gone"
+	codeNotCached       = "not_cached"
 )
 
 // problem is an error of llmgw's own on its way to the caller.
@@ -48,8 +49,8 @@ func (p problem) status() int {
 		return http.StatusLoopDetected
 	case codeNotRecorded:
 		return http.StatusServiceUnavailable
-	case codeDeadline:
-		return http.StatusGatewayTimeout
+	case codeDeadline, codeNotCached:
+		return http.StatusGatewayTimeout // for an absent answer of a cache: RFC 9111 section 5.2.1.7
 	case codeClientGone:
 		return statusClientGone
 	case dialect.CodeCapExceeded:
@@ -59,6 +60,11 @@ func (p problem) status() int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusBadGateway
+}
+
+// notRecorded is the problem of a call that cannot begin.
+func notRecorded() problem {
+	return problem{code: codeNotRecorded, message: "the call could not be recorded, so it was not sent (see [store] on_error); llmgw db check tells what is wrong with the database"}
 }
 
 // statusClientGone is nginx's 499: nobody is there to read it, the record is.

@@ -271,6 +271,7 @@ func (c *call) settleWhole(a *attempt) {
 	c.g.health.finished(c, a.c, time.Now())
 	c.charge(a)
 	c.sent.keep(a.end)
+	c.remember(a)
 	c.finish(store.StatusOK)
 	if !c.headed {
 		c.costHeaders()
@@ -301,6 +302,7 @@ func (c *call) drain(a *attempt) {
 	for {
 		n, err := a.src.Read(buf[:])
 		if n > 0 {
+			c.disown()
 			if _, werr := c.w.Write(buf[:n]); werr != nil {
 				return
 			}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,13 +91,15 @@ func (h *Health) Command(routes []RouteConfig, args []string) (string, error) {
 
 // Command answers a command of another process: "targets" with list, reset,
 // disable or enable, by the JSON list of [TargetHealth] after it; "caps" by
-// that of [caps.Status].
+// that of the caps; "cache" does what [CacheCommand] does.
 func (g *Gateway) Command(verb string, args []string) (string, error) {
 	switch verb {
 	case "targets":
 	case "caps":
 		text, err := json.Marshal(g.capsNow())
 		return string(text), err
+	case "cache":
+		return CacheCommand(context.Background(), g.store, args)
 	default:
 		return "", fmt.Errorf("this llmgw does not know the command %q; is it older than the one that asks?", verb)
 	}

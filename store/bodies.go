@@ -70,16 +70,24 @@ func (p *packer) take(b Body) (body, error) {
 		b.Data = b.Data[:p.limit]
 	}
 	b.Truncated = b.Truncated || int64(len(b.Data)) < b.Size
-	switch n := len(b.Data); {
-	case n < packWorth:
-		b.Data = rawFrame(b.Data)
-	case n <= packAtOnce:
-		b.Data = p.short.EncodeAll(b.Data, make([]byte, 0, n/2))
-	default:
+	if len(b.Data) > packAtOnce {
 		b.Data = bytes.Clone(b.Data)
 		return body{Body: b, part: part}, nil
 	}
+	b.Data = p.packed(b.Data)
 	return body{Body: b, part: part, packed: true}, nil
+}
+
+// packed compresses data, where that is worth it, into memory of its own.
+func (p *packer) packed(data []byte) []byte {
+	switch n := len(data); {
+	case n < packWorth:
+		return rawFrame(data)
+	case n <= packAtOnce:
+		return p.short.EncodeAll(data, make([]byte, 0, n/2))
+	default:
+		return p.long.EncodeAll(data, make([]byte, 0, n/4+64))
+	}
 }
 
 // rawFrame wraps bytes as a zstd frame that holds them as they are, so that
@@ -112,7 +120,7 @@ func (p *packer) pack() bool {
 	}
 	raw := len(b.Data)
 	if !b.packed {
-		b.Data, b.packed = p.long.EncodeAll(b.Data, make([]byte, 0, raw/4+64)), true
+		b.Data, b.packed = p.packed(b.Data), true
 	}
 	p.in.giveBack(b, raw)
 	return true
@@ -193,8 +201,13 @@ func (t *bodyTable) put(call int64, b *body) (int64, error) {
 // storedSize is what a body occupies: its row, and whole pages once the data
 // leaves the row's own.
 func storedSize(b *body) int64 {
-	const row, page, inline = 128, 4096, 1024
-	n := int64(len(b.Data)+len(b.Headers)) + row
+	const row = 128
+	return occupied(int64(len(b.Data)+len(b.Headers)) + row)
+}
+
+// occupied is the room in the file that a row of so many bytes takes.
+func occupied(n int64) int64 {
+	const page, inline = 4096, 1024
 	if n > inline {
 		n = (n + page - 1) / page * page
 	}

@@ -32,7 +32,7 @@ var (
 	callRest = []string{
 		"finished_at", "first_token_us", "status", "http_status", "error", "error_text",
 		"provider", "model", "model_reported", "upstream_request_id", "finish_reason",
-		"cache", "cached_from", "dropped", "edits", "tags",
+		"cache", "cached_from", "cache_note", "dropped", "edits", "tags",
 		"input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
 		"cost", "cost_source", "worth", "response_bytes", "redactions",
 	}
@@ -105,7 +105,7 @@ func (s *stmt) addCallRest(c *Call) error {
 	s.add(int64(c.HTTPStatus))
 	for _, v := range [...]string{
 		c.Error, c.ErrorText, c.Provider, c.Model, c.ModelReported, c.UpstreamRequestID, c.FinishReason,
-		c.Cache, c.CachedFrom, dropped, edits, tags,
+		c.Cache, c.CachedFrom, c.CacheNote, dropped, edits, tags,
 	} {
 		s.add(v)
 	}
@@ -131,7 +131,7 @@ func readCall(row []driver.Value) (int64, Call, error) {
 		FinishedAt: r.time(), FirstToken: r.span(),
 		Status: Status(r.text()), HTTPStatus: int(r.int()), Error: r.text(), ErrorText: r.text(),
 		Provider: r.text(), Model: r.text(), ModelReported: r.text(), UpstreamRequestID: r.text(), FinishReason: r.text(),
-		Cache: r.text(), CachedFrom: r.text(),
+		Cache: r.text(), CachedFrom: r.text(), CacheNote: r.text(),
 	}
 	r.json(&c.Dropped)
 	r.json(&c.Edits)

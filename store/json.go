@@ -39,6 +39,7 @@ type callJSON struct {
 	FinishReason      *string           `json:"finish_reason"`
 	Cache             *string           `json:"cache"`
 	CachedFrom        *string           `json:"cached_from"`
+	CacheNote         *string           `json:"cache_note"`
 	Dropped           []string          `json:"dropped"`
 	Edits             []string          `json:"edits"`
 	Tags              map[string]string `json:"tags"`
@@ -96,7 +97,7 @@ func (c CallRow) MarshalJSON() ([]byte, error) {
 		Status: c.Status, HTTPStatus: codeOrNull(c.HTTPStatus), Error: textOrNull(c.Error), ErrorText: textOrNull(c.ErrorText),
 		Provider: textOrNull(c.Provider), Model: textOrNull(c.Model), ModelReported: textOrNull(c.ModelReported),
 		UpstreamRequestID: textOrNull(c.UpstreamRequestID), FinishReason: textOrNull(c.FinishReason),
-		Cache: textOrNull(c.Cache), CachedFrom: textOrNull(c.CachedFrom),
+		Cache: textOrNull(c.Cache), CachedFrom: textOrNull(c.CachedFrom), CacheNote: textOrNull(c.CacheNote),
 		Dropped: append([]string{}, c.Dropped...), Edits: append([]string{}, c.Edits...), Tags: c.Tags,
 		Usage: usageOf(&c.Usage), CostUSD: usdOrNull(c.Cost), CostSource: textOrNull(c.CostSource), WorthUSD: usdOrNull(c.Worth),
 		RequestBytes: c.RequestBytes, ResponseBytes: c.ResponseBytes, Redactions: c.Redactions,

@@ -18,6 +18,8 @@ type pending struct {
 	call     *Call
 	attempts []*Attempt
 	final    bool
+	cached   *Cached // to keep, packed
+	replayed *Cached // of which a hit is to be counted
 	bytes    int64
 	since    time.Time
 	n        int64         // calls.n, once it was written
@@ -54,6 +56,7 @@ type inbox struct {
 	liveSet    bool
 	states     map[string][]byte
 	answers    []answer
+	errands    []*errand
 	wakeWriter chan struct{}
 	wakePacker chan struct{}
 }
@@ -279,12 +282,12 @@ func (q *inbox) drained() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.closing && q.packing == 0 && len(q.changes) == 0 && len(q.raw) == 0 && len(q.packed) == 0 &&
-		!q.liveSet && len(q.states) == 0 && len(q.answers) == 0
+		!q.liveSet && len(q.states) == 0 && len(q.answers) == 0 && len(q.errands) == 0
 }
 
 // newPending checks a change and copies what the caller may go on to alter.
 func newPending(c Change, now time.Time) (*pending, error) {
-	p := &pending{final: c.Final, since: now, done: make(chan struct{})}
+	p := &pending{final: c.Final, replayed: c.Replayed, since: now, done: make(chan struct{})}
 	if c.Call != nil {
 		p.id = c.Call.ID
 		p.call = cloneCall(c.Call)

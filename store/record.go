@@ -79,6 +79,7 @@ type Call struct {
 
 	Cache      string // hit, miss, bypass, off
 	CachedFrom string // id of the call whose answer was replayed
+	CacheNote  string // why it was no hit, or who had answered and when
 
 	Dropped []string          // parameters that the target could not express
 	Edits   []string          // declared edits of the body
@@ -161,6 +162,9 @@ type Change struct {
 	Attempts []*Attempt
 	Bodies   []Body
 	Final    bool // the last change of this call
+
+	Cached   *Cached // answer to keep, in the same transaction
+	Replayed *Cached // answer that was given again: its hits rise by one
 }
 
 // The values of Live.Phase.

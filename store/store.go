@@ -48,6 +48,7 @@ type Store struct {
 	in     *inbox
 	writer *writer
 	packer *packer
+	recall *recall
 	owner  *ownerLock
 
 	closing  sync.Once
@@ -67,7 +68,7 @@ func Open(path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, opt: opt, owner: owner, in: newInbox(opt.QueueBytes)}
+	s := &Store{path: path, opt: opt, owner: owner, in: newInbox(opt.QueueBytes), recall: &recall{path: path}}
 	if err := s.start(); err != nil {
 		return nil, errors.Join(err, owner.release())
 	}
@@ -143,6 +144,10 @@ func (s *Store) Commit(ctx context.Context, c Change) error {
 	p, err := newPending(c, s.opt.Now())
 	if err != nil {
 		return err
+	}
+	if c.Cached != nil {
+		p.cached = s.packer.keep(c.Cached)
+		p.bytes += p.cached.Stored
 	}
 	bodies := make([]body, len(c.Bodies))
 	for i, b := range c.Bodies {
@@ -253,7 +258,7 @@ func (s *Store) close(ctx context.Context) error {
 		err = s.giveUp()
 	}
 	<-s.packer.done
-	return errors.Join(err, s.packer.close(), s.writer.close(), s.owner.release())
+	return errors.Join(err, s.recall.close(), s.packer.close(), s.writer.close(), s.owner.release())
 }
 
 // giveUp releases whoever waits for changes that will not be written.
@@ -263,5 +268,8 @@ func (s *Store) giveUp() error {
 		p.err = ErrClosed
 	}
 	s.in.finish(len(left))
+	for _, e := range s.in.takeErrands() {
+		e.done <- ErrClosed
+	}
 	return fmt.Errorf("closing the record: %d changes could not be written: %w", len(left), s.Health().Err)
 }

@@ -45,15 +45,16 @@ func newTidier(c *conn) (*tidier, error) {
 	return t, err
 }
 
-// clean does one step of tidying: bodies over the size and calls over the age
-// go, days that are over are folded, free pages go back to the disk. It asks for more only when nothing
+// clean does one step of tidying: bodies over the size, calls over the age and
+// answers kept too long go, days that are over are folded, free pages go back
+// to the disk. It asks for more only when nothing
 // else waits.
 func (w *writer) clean() (bool, error) {
 	now := w.opt.Now()
 	if now.Sub(w.tidy.lookedAt).Abs() < tidyEvery { // below zero once the clock was set back
 		return false, nil
 	}
-	for _, step := range [...]func(time.Time) (bool, error){w.pruneBodies, w.pruneCalls, w.foldDays, w.vacuum} {
+	for _, step := range [...]func(time.Time) (bool, error){w.pruneBodies, w.pruneCalls, w.pruneCached, w.foldDays, w.vacuum} {
 		if did, err := step(now); did || err != nil {
 			return did, err
 		}

@@ -45,6 +45,7 @@ type writer struct {
 	c      *conn
 	ledger *ledger
 	bodies *bodyTable
+	cached *cachedTable
 	wal    *walKeeper
 	tidy   *tidier
 
@@ -142,7 +143,7 @@ func (w *writer) pause() bool {
 // round does one piece of each kind of work, changes first. It reports whether
 // there may be more to do at once.
 func (w *writer) round() (more bool, err error) {
-	for _, work := range [...]func() (bool, error){w.writeChanges, w.beat, w.look, w.clean, w.keepWAL} {
+	for _, work := range [...]func() (bool, error){w.writeChanges, w.doErrands, w.beat, w.look, w.clean, w.keepWAL} {
 		did, err := work()
 		if err != nil {
 			return false, err
@@ -193,6 +194,9 @@ func (w *writer) record(batch []*pending, seq int64) error {
 			continue
 		}
 		err := w.ledger.record(p, seq)
+		if err == nil {
+			err = w.cached.record(p)
+		}
 		switch {
 		case err == nil:
 		case rejected(err):
@@ -377,6 +381,7 @@ func (w *writer) transact(f func(seq int64) error) error {
 		// it fails otherwise, the next BEGIN says so.
 		_ = w.rollback.exec()
 		w.ledger.forget()
+		w.cached.forget()
 		return &FileError{Op: "writing", Path: w.path, Err: err}
 	}
 	w.seq = seq
@@ -464,6 +469,9 @@ func (w *writer) load() (err error) {
 		return err
 	}
 	if w.bodies, err = newBodyTable(w.c); err != nil {
+		return err
+	}
+	if w.cached, err = newCachedTable(w.c); err != nil {
 		return err
 	}
 	if w.tidy, err = newTidier(w.c); err != nil {

@@ -1,4 +1,6 @@
-// Package cache answers again what was asked before, byte for byte.
+// Package cache decides when a call may be answered with what the same call was
+// answered before: what makes two calls the same, what a caller may ask of the
+// cache, and when an answer is too old. It keeps nothing itself.
 package cache
 
 import (
@@ -15,16 +17,17 @@ type Config struct {
 	// that asks the same question twice may want two answers.
 	Enabled bool `toml:"enabled"`
 
-	// TTL is how long an answer may be given again. Default 24h.
+	// TTL is how long an answer may be given again. Default 24h. A shorter one
+	// concerns what is kept already, a longer one only what comes.
 	TTL time.Duration `toml:"ttl"`
 
 	// MaxSize bounds what is kept, in bytes; the oldest goes first. Default
-	// 256MB.
+	// 256MB. A route with one of its own has that much to itself.
 	MaxSize int64 `toml:"max_size" unit:"bytes"`
 
 	// MaxTemperature keeps calls above it out of the cache, from 0 to 2; a call
-	// that names none counts as 1. Default 2, which keeps nothing out. Lower it
-	// where variety is the point of a high temperature.
+	// that names none counts as 1, embeddings have none. Default 2, which keeps
+	// nothing out. Lower it where variety is the point of a high temperature.
 	MaxTemperature float64 `toml:"max_temperature"`
 
 	// Ignore lists top-level members of the body that do not change the answer,
@@ -53,5 +56,14 @@ func (c Config) Validate() error {
 	if slices.Contains(c.Ignore, "") {
 		errs = append(errs, errors.New("ignore: names an empty member"))
 	}
+	for _, name := range c.Ignore {
+		if slices.Contains(asked, name) {
+			errs = append(errs, fmt.Errorf("ignore: %q is a part of the question: two calls that differ in it have two answers", name))
+		}
+	}
 	return errors.Join(errs...)
 }
+
+// asked are the members that nobody can mean to ignore: what is asked for, and
+// in which form it comes back.
+var asked = []string{"model", "messages", "system", "prompt", "input", "stream", "stream_options", "n", "tools", "response_format"}
