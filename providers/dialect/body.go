@@ -25,19 +25,23 @@ func (m *Meter) closeBody() {
 func (m *Meter) closeAnswer() {
 	if m.want.Status == 204 || len(bytes.TrimSpace(m.body)) == 0 {
 		m.fault(llm.Empty, "the body is empty", nil)
-		m.emit(m.body, Failure)
+		m.emit(m.failed(m.body), Failure)
 		return
 	}
 	value, err := validJSON(trimMark(m.body))
 	if err != nil {
 		m.fault(llm.Malformed, fmt.Sprintf("%v: %s", err, excerpt(m.body)), nil)
-		m.emit(m.body, Failure)
+		m.emit(m.failed(m.body), Failure)
 		return
 	}
 	kind := m.answer.body(&m.res, value)
 	m.res.UsageFinal = m.res.Usage.Known()
 	if kind == End {
 		m.completed()
+	}
+	if m.to != nil {
+		m.translateBody(value, kind)
+		return
 	}
 	m.emit(m.body, kind)
 }
@@ -67,6 +71,9 @@ func (m *Meter) closeError() {
 		m.res.FaultText, m.res.FaultRaw = text, bytes.Clone(raw)
 	}
 	m.res.Complete = true
+	if m.to != nil {
+		m.body = TranslateError(m.to.to.Dialect, m.want.Status, value)
+	}
 	m.emit(m.body, End)
 }
 
@@ -78,6 +85,20 @@ func (m *Meter) errorEvent() []byte {
 		return nil
 	}
 	return value
+}
+
+// tooBig gives up holding a body: it flows from here on, or fails where it
+// would have to be translated.
+func (m *Meter) tooBig() {
+	if m.to == nil {
+		m.framing = asBigBody
+		m.flow()
+		return
+	}
+	m.body = nil
+	m.framing, m.ended = asOpaque, true
+	m.fault(llm.Malformed, "the answer is larger than 64 MB, too large to be translated", nil)
+	m.emit(m.failed(nil), Failure)
 }
 
 // flow passes on a body that is too large to hold, but for its last bytes:

@@ -35,52 +35,6 @@ type Piece struct {
 	Kind Kind
 }
 
-// Want says what was asked, so that the meter knows what the answer means.
-type Want struct {
-	Dialect llm.Dialect
-	Op      Op
-	Stream  bool        // a stream was asked for; what came decides how it is read
-	Status  int         // of the answer
-	Header  http.Header // of the answer
-
-	// WithholdUsage marks the chat stream's usage chunk as [Withheld]: llmgw
-	// asked for it, the client did not.
-	WithholdUsage bool
-}
-
-// Result is what an answer said, as far as it has been read.
-type Result struct {
-	Usage  llm.Usage
-	Model  string // as the answer names it first
-	ID     string
-	Finish string // the last finish or stop reason, in the provider's words
-
-	// Fault is what is wrong with an answer whose status says all is well:
-	// error_in_body, malformed, empty, truncated (the bytes ended before the
-	// dialect's end did). Empty together with Complete is for information: a
-	// finished answer with nothing in it.
-	Fault     llm.Fault
-	FaultText string // the provider's own words, or what was missed
-	FaultRaw  []byte // the provider's error, as JSON; set for error statuses too
-
-	Content     bool // any content was seen
-	Complete    bool // the answer is whole: the dialect's end, or all that it promises, without an error
-	Done        bool // the explicit mark of the end was seen
-	EmptyAnswer bool // complete without any content
-	Partial     bool // the bytes ended inside an event
-
-	// UsageFinal tells that Usage is the provider's last word; a stream that
-	// broke may have counted only its start.
-	UsageFinal   bool
-	Inconsistent bool // counts that contradict each other, or a negative one
-	BYOK         bool // OpenRouter: billed to the caller's own key elsewhere
-	// UpstreamCost is what OpenRouter says that key is charged, in pico-dollars.
-	UpstreamCost llm.Count
-
-	OutputBytes int64 // of generated text, arguments and reasoning, decoded
-	BadEvents   int   // events that could not be read; they were relayed
-}
-
 // maxEvent is the largest event of a stream and maxBody the largest JSON body
 // that is held in memory, in bytes; bodyEnd is how much of a larger body is.
 const (
@@ -120,12 +74,14 @@ type reader interface {
 
 // Meter reads an answer's bytes as they pass, cuts them into pieces that are
 // safe to hold back or forward, and folds usage. The pieces' bytes are the
-// bytes fed, all of them, in order, for any way of feeding. Not safe for
-// concurrent use.
+// bytes fed, all of them, in order, for any way of feeding; or, with a
+// [Want.Reply], what they are in the client's dialect. Not safe for concurrent
+// use.
 type Meter struct {
 	want   Want
 	answer reader // nil: the bytes pass unread
 	res    Result
+	to     *translation // nil: the bytes pass as they came
 
 	framing framing
 	split   splitter
@@ -135,6 +91,7 @@ type Meter struct {
 	started bool // the first block, which may begin with a byte order mark, was read
 	valid   bool // some event was read as what the dialect says
 	ended   bool
+	closing bool // the bytes have ended
 	last    Kind
 	pieces  []Piece
 }
@@ -147,6 +104,9 @@ func NewMeter(w Want) *Meter {
 		m.answer = &chatReader{op: w.Op, withhold: w.WithholdUsage}
 	case w.Dialect == llm.Anthropic && w.Op != OpModels:
 		m.answer = &messagesReader{op: w.Op}
+	}
+	if w.Reply != nil {
+		m.to = newTranslation(w.Dialect, *w.Reply)
 	}
 	switch kind := contentType(w.Header); {
 	case !ok2xx(w.Status):
@@ -180,17 +140,25 @@ func contentType(h http.Header) string {
 // and returns the pieces that they complete. The pieces are valid until the
 // next call and may share memory with p.
 func (m *Meter) Feed(p []byte) []Piece {
-	m.pieces = m.pieces[:0]
+	m.begin()
 	if len(p) > 0 {
 		m.feed(p)
 	}
 	return m.pieces
 }
 
+// begin forgets what the last call returned.
+func (m *Meter) begin() {
+	m.pieces = m.pieces[:0]
+	if m.to != nil {
+		m.to.out = m.to.out[:0]
+	}
+}
+
 // Close takes the end of the answer's bytes and returns the rest of the
 // pieces. An unterminated last event is still read.
 func (m *Meter) Close() []Piece {
-	m.pieces = m.pieces[:0]
+	m.begin()
 	if m.framing == undecided {
 		m.settle(m.sniff(m.body, true), m.body)
 	}
@@ -221,14 +189,13 @@ func (m *Meter) feed(p []byte) {
 	case asBody:
 		m.body = append(m.body, p...)
 		if len(m.body) > m.maxBody {
-			m.framing = asBigBody
-			m.flow()
+			m.tooBig()
 		}
 	case asBigBody:
 		m.body = append(m.body, p...)
 		m.flow()
 	case asOpaque:
-		m.emit(p, m.opaqueKind())
+		m.emit(m.own(p), m.opaqueKind())
 	}
 }
 
@@ -305,12 +272,12 @@ func (m *Meter) feedEvents(p []byte) {
 		case cutNone:
 			return
 		case cutLate:
-			m.emit(block, m.last)
+			m.emit(m.own(block), m.last)
 		case cutBlock:
-			m.emit(block, m.readBlock(block))
+			m.emit(m.readBlock(block))
 		case cutOver:
 			m.fault(llm.Malformed, "an event is larger than 64 MB", nil)
-			m.emit(block, Failure)
+			m.emit(m.failed(block), Failure)
 			m.framing = asOpaque
 			m.ended = true
 			m.feed(rest)
@@ -320,19 +287,30 @@ func (m *Meter) feedEvents(p []byte) {
 	}
 }
 
-// readBlock reads one event and says what it is.
-func (m *Meter) readBlock(block []byte) Kind {
+// readBlock reads one event and says what it is, and what the client gets.
+func (m *Meter) readBlock(block []byte) ([]byte, Kind) {
+	text := block
 	if !m.started {
-		block = trimMark(block)
+		text = trimMark(block)
 	}
 	m.started = true
 	if m.ended {
-		return Tail
+		return m.own(block), Tail
 	}
+	ev, bad := m.events.read(text), m.res.BadEvents
+	kind := m.readEvent(ev)
+	if m.to != nil {
+		return m.translate(kind, ev, m.res.BadEvents > bad)
+	}
+	return block, kind
+}
+
+// readEvent reads one event and says what it is.
+func (m *Meter) readEvent(ev event) Kind {
 	bad, kind := m.res.BadEvents, Tail
 	// An event without data is not dispatched (WHATWG HTML, section 9.2.6); an
 	// error is one all the same.
-	if ev := m.events.read(block); len(bytes.TrimSpace(ev.data)) > 0 || string(ev.name) == "error" {
+	if len(bytes.TrimSpace(ev.data)) > 0 || string(ev.name) == "error" {
 		kind = m.answer.event(&m.res, ev)
 		m.valid = m.valid || m.res.BadEvents == bad
 	}
@@ -364,7 +342,8 @@ func (r *Result) setFault(f llm.Fault, text string, raw []byte) {
 func (m *Meter) closeEvents() {
 	if block := m.split.flush(); len(block) > 0 {
 		bad := m.res.BadEvents
-		m.emit(block, m.readBlock(block))
+		m.closing = true
+		m.emit(m.readBlock(block))
 		m.res.Partial = m.res.BadEvents > bad
 	}
 	res := &m.res
@@ -372,6 +351,7 @@ func (m *Meter) closeEvents() {
 	case res.Fault != "":
 	case res.Done || m.answer.finished():
 		m.completed()
+		m.endUnsaid()
 	case res.BadEvents > 0 && !m.valid:
 		m.fault(llm.Malformed, "the stream holds no event that can be read", nil)
 	case !m.valid:

@@ -15,6 +15,7 @@ type Raw []byte
 // A member of a type that its dialect does not allow stands in Extra as well.
 type Request struct {
 	From  Dialect // it was read from
+	Size  int     // bytes of the body it was read from
 	Model string
 
 	Messages []Message // in order, instructions included
@@ -24,6 +25,7 @@ type Request struct {
 
 	MaxTokens Count    // of output, reasoning included, for each choice
 	Stop      []string // nil when absent
+	StopPlain bool     // the source's was one string, not a list
 	N         Count    // choices
 	Sampling  Sampling
 	Format    *Format // of the answer's text
@@ -39,6 +41,10 @@ type Request struct {
 	Metadata    Raw     // a JSON object of strings, kept by the provider
 	Store       *bool
 	ServiceTier *string // in the source's words
+
+	Modalities []string // of the answer: "text", "audio", "image"; nil when absent
+	Voice      Raw      // how audio is to sound, in the source's dialect
+	WebSearch  Raw      // the provider is to search the web, in the source's dialect
 
 	Extra []Extra
 
@@ -65,8 +71,15 @@ type Extra struct {
 	Value Raw
 }
 
-// Asks tells whether the member asks for anything: null does not.
-func (e *Extra) Asks() bool { return len(e.Value) > 0 && e.Value[0] != 'n' }
+// Asks tells whether the member asks for anything: null, an empty text and an
+// empty list do not.
+func (e *Extra) Asks() bool {
+	switch string(e.Value) {
+	case "", "null", `""`, "[]":
+		return false
+	}
+	return true
+}
 
 // Path is where the member stands below the node at path.
 func (e *Extra) Path(path string) string { return Join(Join(path, e.In), e.Name) }
@@ -169,6 +182,7 @@ type Thought struct {
 	Summary   bool    // Text is a summary
 	Origin    Dialect // who signed or encrypted it; "" when unknown
 	ID        string
+	Raw       Raw // all of it in the source's dialect, where that is more than a text
 }
 
 // Signed tells whether only its provider may be given it back.
@@ -208,8 +222,9 @@ type Citation struct {
 
 // CacheMark asks that the prompt be cached up to where it stands.
 type CacheMark struct {
-	TTL string // "5m", "1h"; "" is the provider's default
-	Raw Raw    // as the source has it
+	Name string // of the member in the source: "cache_control"
+	TTL  string // "5m", "1h"; "" is the provider's default
+	Raw  Raw    // as the source has it
 }
 
 // Tool is something the model may call.
@@ -272,60 +287,5 @@ type Reasoning struct {
 	Mode    string  // "enabled", "disabled", "adaptive" (the model decides); "" when not said
 	Budget  Count   // tokens
 	Display *string // "summarized", "omitted": how it is shown; OpenAI's summary setting
+	Source  []Extra // the source's members that say so, where they are not its dialect's usual ones
 }
-
-// Field names a member of the neutral form that a dialect may lack, so that an
-// encoder can say which it lost; each dialect's table of fields tells how its
-// clients spell it.
-type Field string
-
-// The fields of a request.
-const (
-	FieldMaxTokens        Field = "max_tokens"
-	FieldStop             Field = "stop"
-	FieldN                Field = "n"
-	FieldTemperature      Field = "temperature"
-	FieldTopP             Field = "top_p"
-	FieldTopK             Field = "top_k"
-	FieldFrequencyPenalty Field = "frequency_penalty"
-	FieldPresencePenalty  Field = "presence_penalty"
-	FieldSeed             Field = "seed"
-	FieldLogitBias        Field = "logit_bias"
-	FieldLogprobs         Field = "logprobs"
-	FieldTopLogprobs      Field = "top_logprobs"
-	FieldFormat           Field = "format"
-	FieldEffort           Field = "effort"
-	FieldThinking         Field = "thinking" // Reasoning's Mode and Budget
-	FieldDisplay          Field = "reasoning_display"
-	FieldVerbosity        Field = "verbosity"
-	FieldStream           Field = "stream"
-	FieldIncludeUsage     Field = "include_usage"
-	FieldUser             Field = "user"
-	FieldSafetyID         Field = "safety_id"
-	FieldCacheKey         Field = "cache_key"
-	FieldMetadata         Field = "metadata"
-	FieldStore            Field = "store"
-	FieldServiceTier      Field = "service_tier"
-	FieldTools            Field = "tools"
-	FieldToolChoice       Field = "tool_choice"
-	FieldAllowedTools     Field = "allowed_tools"
-	FieldParallel         Field = "parallel_tool_calls"
-)
-
-// The fields of messages, parts and tools.
-const (
-	FieldName        Field = "name"         // of a message
-	FieldDetail      Field = "detail"       // of an image
-	FieldFileName    Field = "file_name"    // of a document
-	FieldContext     Field = "context"      // of a document
-	FieldCitations   Field = "citations"    // of a text
-	FieldCache       Field = "cache"        // of a part
-	FieldToolCache   Field = "tool_cache"   // of a tool
-	FieldError       Field = "is_error"     // of a tool result
-	FieldSignature   Field = "signature"    // of a thought
-	FieldStrict      Field = "strict"       // of a tool
-	FieldDescription Field = "description"  // of a tool
-	FieldFormatName  Field = "format.name"  // of a schema for the answer
-	FieldFormatAbout Field = "format.about" // its description
-	FieldFormatLax   Field = "format.strict"
-)

@@ -1,0 +1,209 @@
+package dialect
+
+import (
+	"strings"
+
+	"llmgw/providers/llm"
+)
+
+// chat writes the body of a call to /chat/completions.
+func (e *encoder) chat() error {
+	r := e.req
+	e.open("", '{')
+	e.text("model", e.t.Model)
+	e.open("messages", '[')
+	for i := range r.Messages {
+		e.chatMessage(&r.Messages[i])
+	}
+	e.close('[')
+	e.chatTools()
+	e.chatChoice()
+	e.chatLimits()
+	e.chatSampling()
+	e.chatReasoning()
+	e.chatFormat()
+	e.chatMembers()
+	e.chatStream()
+	e.putBack("", r.Extra)
+	e.nameExtra("", r.Extra)
+	e.close('{')
+	return nil
+}
+
+// spelled is the name of a member: in the request's own dialect the one that
+// the client used.
+func (e *encoder) spelled(f llm.Field, usual string) string {
+	if name, other := e.req.Spelled[f]; other && e.own {
+		return name
+	}
+	return usual
+}
+
+func (e *encoder) chatLimits() {
+	r := e.req
+	usual := limitMember(llm.OpenAIChat, OpChat, e.t.Model)
+	if e.own {
+		usual = "max_completion_tokens"
+	}
+	e.maybeCount(e.spelled(llm.FieldMaxTokens, usual), r.MaxTokens)
+	e.maybeCount("n", r.N)
+	switch {
+	case r.StopPlain:
+		e.text("stop", r.Stop[0])
+	case r.Stop != nil:
+		e.texts("stop", r.Stop)
+	}
+}
+
+// chatSampling writes how tokens are drawn. OpenAI's models that reason refuse
+// to be told (platform.openai.com/docs/guides/reasoning, 2026-11).
+func (e *encoder) chatSampling() {
+	s := &e.req.Sampling
+	e.sampled("temperature", s.Temperature, llm.FieldTemperature)
+	e.sampled("top_p", s.TopP, llm.FieldTopP)
+	e.sampled("frequency_penalty", s.FrequencyPenalty, llm.FieldFrequencyPenalty)
+	e.sampled("presence_penalty", s.PresencePenalty, llm.FieldPresencePenalty)
+	e.maybeRaw("seed", s.Seed)
+	e.maybeRaw("logit_bias", s.LogitBias)
+	e.maybeBool("logprobs", s.Logprobs)
+	e.maybeCount("top_logprobs", s.TopLogprobs)
+	switch {
+	case e.own:
+		e.maybeRaw("top_k", s.TopK)
+	case s.TopK != nil:
+		e.lose("", llm.FieldTopK)
+	}
+}
+
+func (e *encoder) sampled(name string, value llm.Raw, f llm.Field) {
+	if value != nil && !e.own && openAIReasons(e.t.Model) && string(value) != "1" {
+		e.change(Dropped, "", f, "the model reasons and takes no sampling")
+		return
+	}
+	e.maybeRaw(name, value)
+}
+
+func (e *encoder) chatMembers() {
+	r := e.req
+	if !e.own || r.Spelled[llm.FieldTools] != "functions" {
+		e.maybeBool("parallel_tool_calls", r.Parallel)
+	}
+	e.maybeText("verbosity", r.Verbosity)
+	e.maybeText("user", r.User)
+	e.maybeText("safety_identifier", r.SafetyID)
+	e.maybeText("prompt_cache_key", r.CacheKey)
+	e.maybeRaw("metadata", r.Metadata)
+	e.maybeBool("store", r.Store)
+	if r.Modalities != nil {
+		e.texts("modalities", r.Modalities)
+	}
+	e.onlyOwn("audio", r.Voice, llm.FieldVoice)
+	e.onlyOwn("web_search_options", r.WebSearch, llm.FieldWebSearch)
+	e.chatTier()
+}
+
+// onlyOwn writes what only the request's own dialect understands.
+func (e *encoder) onlyOwn(name string, value llm.Raw, f llm.Field) {
+	switch {
+	case e.own:
+		e.maybeRaw(name, value)
+	case value != nil:
+		e.lose("", f)
+	}
+}
+
+// chatTier writes the service tier. Other companies' tiers are other things.
+func (e *encoder) chatTier() {
+	tier := e.req.ServiceTier
+	if tier == nil {
+		return
+	}
+	switch {
+	case e.own || e.req.From == llm.OpenAIResponses || *tier == "auto":
+		e.text("service_tier", *tier)
+	default:
+		e.lose("", llm.FieldServiceTier)
+	}
+}
+
+func (e *encoder) chatStream() {
+	r := e.req
+	e.maybeBool("stream", r.Stream)
+	streams := r.Stream != nil && *r.Stream
+	switch {
+	case e.own && (r.IncludeUsage != nil || hasExtra("stream_options", r.Extra)):
+		e.open("stream_options", '{')
+		e.maybeBool("include_usage", r.IncludeUsage)
+		e.putBack("stream_options", r.Extra)
+		e.close('{')
+	case !e.own && streams && e.t.IncludeUsage:
+		e.raw("stream_options", []byte("{"+includeUsageMember+"}"))
+	}
+}
+
+// hasExtra tells whether any extra member stands in the object in, or below it.
+func hasExtra(in string, extra []llm.Extra) bool {
+	for i := range extra {
+		if extra[i].In == in || strings.HasPrefix(extra[i].In, in+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// chatReasoning writes how much the model is to think.
+func (e *encoder) chatReasoning() {
+	r := e.req.Reasoning
+	switch {
+	case r == nil:
+	case e.own:
+		if e.req.Spelled[llm.FieldEffort] == "" {
+			e.maybeText("reasoning_effort", r.Effort)
+		}
+		e.extra("", r.Source)
+	case r.Effort != nil && fixedEffort(e.t.Model):
+		e.change(Dropped, "", llm.FieldEffort, "the model does not reason")
+	case r.Effort != nil:
+		e.text("reasoning_effort", *r.Effort)
+		e.lostBudget(r)
+	case r.Budget.Known && openAIReasons(e.t.Model):
+		e.word("reasoning_effort", effortOf(r.Budget.N))
+		e.lostBudget(r)
+	default:
+		e.lostBudget(r)
+	}
+	if r == nil || e.own {
+		return
+	}
+	if r.Mode != "" {
+		e.lose("", llm.FieldThinking)
+	}
+	if r.Display != nil {
+		e.lose("", llm.FieldDisplay)
+	}
+}
+
+func (e *encoder) lostBudget(r *llm.Reasoning) {
+	if r.Budget.Known {
+		e.lose("", llm.FieldBudget)
+	}
+}
+
+// fixedEffort tells whether a model is one of OpenAI's that take no effort.
+func fixedEffort(model string) bool {
+	name := bareModel(model)
+	return strings.HasPrefix(name, "gpt-3") || strings.HasPrefix(name, "gpt-4") || strings.HasPrefix(name, "chatgpt-4")
+}
+
+// effortOf is the effort nearest to a budget of thinking tokens. OpenRouter
+// goes the other way with 20, 50 and 80 % of the output limit; these are the
+// budgets that coding agents ask for when told to think a little, hard, harder.
+func effortOf(budget int64) string {
+	switch {
+	case budget <= 4096:
+		return "low"
+	case budget <= 16384:
+		return "medium"
+	}
+	return "high"
+}

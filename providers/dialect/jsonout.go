@@ -1,0 +1,159 @@
+package dialect
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"llmgw/providers/llm"
+)
+
+// jsonOut writes JSON text by appending. Commas follow from what was written
+// last. A name of "" writes an element of a list, or the whole text.
+type jsonOut struct{ out []byte }
+
+// item begins an item: the comma before it and its name.
+func (w *jsonOut) item(name string) {
+	w.comma()
+	if name != "" {
+		w.out = append(appendQuoted(w.out, name), ':')
+	}
+}
+
+func (w *jsonOut) comma() {
+	if n := len(w.out); n > 0 {
+		switch w.out[n-1] {
+		case '{', '[', ':', '\n', ' ': // ' ' is behind "data:"
+		default:
+			w.out = append(w.out, ',')
+		}
+	}
+}
+
+// open begins an object or a list.
+func (w *jsonOut) open(name string, bracket byte) {
+	w.item(name)
+	w.out = append(w.out, bracket)
+}
+
+// close ends what was opened with that bracket.
+func (w *jsonOut) close(bracket byte) { w.out = append(w.out, bracket+2) }
+
+func (w *jsonOut) text(name, s string) {
+	w.item(name)
+	w.out = appendQuoted(w.out, s)
+}
+
+// word writes a string that needs no escapes.
+func (w *jsonOut) word(name, s string) {
+	w.item(name)
+	w.out = append(append(append(w.out, '"'), s...), '"')
+}
+
+func (w *jsonOut) number(name string, n int64) {
+	w.item(name)
+	w.out = strconv.AppendInt(w.out, n, 10)
+}
+
+// texts writes a list of strings.
+func (w *jsonOut) texts(name string, all []string) {
+	w.open(name, '[')
+	for _, s := range all {
+		w.text("", s)
+	}
+	w.close('[')
+}
+
+// raw writes JSON text as it is.
+func (w *jsonOut) raw(name string, value []byte) {
+	w.item(name)
+	w.out = append(w.out, value...)
+}
+
+// quoted writes text as a JSON string.
+func (w *jsonOut) quoted(name string, text []byte) {
+	w.item(name)
+	w.out = appendQuoted(w.out, text)
+}
+
+// maybeText, maybeRaw, maybeCount and maybeBool write what is there.
+func (w *jsonOut) maybeText(name string, s *string) {
+	if s != nil {
+		w.text(name, *s)
+	}
+}
+
+func (w *jsonOut) maybeRaw(name string, value llm.Raw) {
+	if value != nil {
+		w.raw(name, value)
+	}
+}
+
+func (w *jsonOut) maybeCount(name string, c llm.Count) {
+	if c.Known {
+		w.number(name, c.N)
+	}
+}
+
+func (w *jsonOut) maybeBool(name string, b *bool) {
+	if b != nil {
+		w.item(name)
+		w.out = strconv.AppendBool(w.out, *b)
+	}
+}
+
+// extra writes the extra members that stand in the object in.
+func (w *jsonOut) extra(in string, extra []llm.Extra) {
+	for i := range extra {
+		if extra[i].In == in {
+			w.comma()
+			w.out = append(appendQuoted(w.out, extra[i].Name), ':')
+			w.out = append(w.out, extra[i].Value...)
+		}
+	}
+}
+
+// appendQuoted appends text as a JSON string with as few escapes as JSON needs.
+// Invalid UTF-8 becomes U+FFFD, as encoding/json has it.
+func appendQuoted[T ~string | ~[]byte](out []byte, text T) []byte {
+	const hex = "0123456789abcdef"
+	out = append(out, '"')
+	from := 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			if r, size = decodeRune(text[i:]); r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+		}
+		out = append(out, text[from:i]...)
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c == '\n':
+			out = append(out, '\\', 'n')
+		case c == '\t':
+			out = append(out, '\\', 't')
+		case c == '\r':
+			out = append(out, '\\', 'r')
+		case c < ' ':
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			out = append(out, "\ufffd"...)
+		}
+		i += size
+		from = i
+	}
+	return append(append(out, text[from:]...), '"')
+}
+
+// decodeRune is utf8.DecodeRune for both kinds of text.
+func decodeRune[T ~string | ~[]byte](text T) (rune, int) {
+	return utf8.DecodeRuneInString(string(text[:min(len(text), utf8.UTFMax)]))
+}

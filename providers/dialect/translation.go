@@ -1,0 +1,211 @@
+package dialect
+
+import (
+	"llmgw/providers/llm"
+)
+
+// streamDecoder turns the events of a provider's stream into neutral ones. It
+// need not see to errors, usage and the end: the meter does.
+type streamDecoder interface {
+	// decode appends what one event tells. Its data is a JSON object; the events
+	// are used before the next call.
+	decode(events []llm.Event, ev event) []llm.Event
+}
+
+// streamEncoder turns neutral events into the bytes of a client's stream. It
+// keeps a finish reason back until EventEnd, so that a stream that breaks after
+// one does not look finished.
+type streamEncoder interface {
+	encode(out []byte, e *llm.Event) []byte
+}
+
+// translation makes a client's bytes of an answer in another dialect, as the
+// meter reads it.
+type translation struct {
+	from   llm.Dialect
+	to     Reply
+	dec    streamDecoder
+	enc    streamEncoder
+	gather *llm.Gatherer // the client wants no stream: all is kept until the end
+	events []llm.Event
+	out    []byte // of the current call to the meter
+}
+
+func newTranslation(from llm.Dialect, to Reply) *translation {
+	t := &translation{from: from, to: to}
+	switch from {
+	case llm.OpenAIChat:
+		t.dec = &chatDecoder{}
+	}
+	switch to.Dialect {
+	case llm.OpenAIChat:
+		t.enc = &chatEncoder{to: to}
+	}
+	if !to.Stream {
+		t.gather = &llm.Gatherer{}
+	}
+	return t
+}
+
+// own is what the client gets of bytes that need no translation: nothing where
+// the answer is translated.
+func (m *Meter) own(raw []byte) []byte {
+	if m.to != nil {
+		return nil
+	}
+	return raw
+}
+
+// failed is what the client gets of an answer that failed.
+func (m *Meter) failed(raw []byte) []byte {
+	if m.to != nil {
+		return m.to.failed(&m.res)
+	}
+	return raw
+}
+
+// translate makes the client's bytes of one event of the upstream's stream.
+// What an event says that cannot be read cannot be told, and must not be left
+// out unseen; only the last one may be cut off by the end of the bytes.
+func (m *Meter) translate(kind Kind, ev event, unreadable bool) ([]byte, Kind) {
+	switch {
+	case ev.name == nil && ev.data == nil:
+		return m.to.ping(), kind
+	case unreadable && m.closing:
+		return nil, kind
+	case unreadable:
+		m.fault(llm.Malformed, "an event cannot be read, nor translated: "+excerpt(ev.data), nil)
+		kind = Failure
+	}
+	if kind == Failure {
+		m.ended = true
+		return m.to.failed(&m.res), kind
+	}
+	return m.to.event(kind, ev, &m.res), kind
+}
+
+// translateBody makes the client's bytes of a whole answer.
+func (m *Meter) translateBody(value []byte, kind Kind) {
+	if kind == Failure {
+		m.emit(m.to.failed(&m.res), kind)
+		return
+	}
+	content, end := m.to.body(value, &m.res)
+	m.emit(content, Content)
+	m.emit(end, kind)
+}
+
+// endUnsaid writes the client's end of a stream that ended without its own, but
+// said all that it had promised.
+func (m *Meter) endUnsaid() {
+	if m.to != nil && !m.res.Done {
+		m.to.events = nil
+		m.emit(m.to.end(&m.res), End)
+	}
+}
+
+// event translates one event of the upstream's stream; res is what the answer
+// has said up to it.
+func (t *translation) event(kind Kind, ev event, res *Result) []byte {
+	from := len(t.out)
+	t.events = t.events[:0]
+	if len(ev.data) > 0 && !isDone(ev.data) {
+		t.events = t.dec.decode(t.events, ev)
+	}
+	if kind == End {
+		return t.end(res)
+	}
+	t.take(t.events)
+	return t.out[from:]
+}
+
+// ping passes on that the provider is alive.
+func (t *translation) ping() []byte {
+	from := len(t.out)
+	t.take([]llm.Event{{Kind: llm.EventPing}})
+	return t.out[from:]
+}
+
+// take writes events, or keeps them for an answer that is not streamed.
+func (t *translation) take(events []llm.Event) {
+	for i := range events {
+		if t.gather != nil {
+			t.gather.Add(&events[i])
+		} else {
+			t.out = t.enc.encode(t.out, &events[i])
+		}
+	}
+}
+
+// end writes the end of the answer, now that the upstream's was read.
+func (t *translation) end(res *Result) []byte {
+	from := len(t.out)
+	if res.Usage.Known() {
+		t.events = append(t.events, llm.Event{Kind: llm.EventUsage, Usage: &res.Usage})
+	}
+	t.take(append(t.events, llm.Event{Kind: llm.EventEnd}))
+	if t.gather != nil {
+		r := t.gather.Response()
+		r.From = t.from
+		t.out = encodeAnswer(t.out, r, &t.to)
+	}
+	return t.out[from:]
+}
+
+// failed writes the error that came inside the answer.
+func (t *translation) failed(res *Result) []byte {
+	p := llm.Problem{Message: res.FaultText}
+	if res.FaultRaw != nil {
+		p = problemOf(0, res.FaultRaw)
+	}
+	if t.gather == nil {
+		from := len(t.out)
+		t.out = t.enc.encode(t.out, &llm.Event{Kind: llm.EventError, Problem: &p})
+		return t.out[from:]
+	}
+	return encodeProblem(t.to.Dialect, p)
+}
+
+// body translates a whole answer, which is well-formed. For a client that wants
+// a stream the last event is apart.
+func (t *translation) body(value []byte, res *Result) (content, end []byte) {
+	r := decodeAnswer(t.from, value)
+	r.Usage = res.Usage
+	if !t.to.Stream {
+		return nil, encodeAnswer(nil, r, &t.to)
+	}
+	events := r.Events()
+	t.take(events[:len(events)-1])
+	n := len(t.out)
+	t.take(events[len(events)-1:])
+	return t.out[:n], t.out[n:]
+}
+
+// decodeAnswer reads a whole answer, but for its usage.
+func decodeAnswer(d llm.Dialect, value []byte) *llm.Response {
+	switch d {
+	case llm.OpenAIChat:
+		return decodeChatAnswer(value)
+	}
+	return &llm.Response{From: d}
+}
+
+// encodeAnswer appends a whole answer in the client's dialect.
+func encodeAnswer(out []byte, r *llm.Response, to *Reply) []byte {
+	w := jsonOut{out: out}
+	switch to.Dialect {
+	case llm.OpenAIChat:
+		w.chatAnswer(r, to)
+	}
+	return w.out
+}
+
+// TranslateError words a provider's error in the client's dialect. The
+// provider's message is kept as it is.
+func TranslateError(to llm.Dialect, status int, body []byte) []byte {
+	value, err := validJSON(trimMark(body))
+	if err != nil {
+		return encodeProblem(to, llm.Problem{Status: status, Message: excerpt(body)})
+	}
+	return encodeProblem(to, problemOf(status, value))
+}
