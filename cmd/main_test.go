@@ -25,7 +25,7 @@ import (
 	"llmgw/store"
 )
 
-var update = flag.Bool("update", false, "write what the scripts print into the files they compare it with")
+var update = flag.Bool("update", false, "write what is compared: what the scripts print, and generated pages")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){

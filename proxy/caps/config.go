@@ -64,13 +64,13 @@ type Config struct {
 
 // Match selects calls by globs; an empty one matches everything.
 type Match struct {
-	Project  string `toml:"project"`
-	Provider string `toml:"provider"`
-	Model    string `toml:"model"`
-	Route    string `toml:"route"`
-	Client   string `toml:"client"`
-	Key      string `toml:"key"`
-	Session  string `toml:"session"`
+	Project  string `toml:"project"`  // the project a call is charged to
+	Provider string `toml:"provider"` // who would serve it
+	Model    string `toml:"model"`    // the model that the provider is asked for
+	Route    string `toml:"route"`    // the route's model pattern
+	Client   string `toml:"client"`   // who calls, by its User-Agent: claude, codex
+	Key      string `toml:"key"`      // the caller's credential, as it is shown: k_0a1b2c3d
+	Session  string `toml:"session"`  // the caller's session
 }
 
 // The values of the words in Config.
