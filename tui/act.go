@@ -18,6 +18,8 @@ func (m *app) key(msg tea.KeyMsg) tea.Cmd {
 	case m.prompt.open:
 		m.promptKey(msg)
 		return nil
+	case m.screen == screenBody && m.body.search.open:
+		return m.body.typed(m, msg)
 	}
 	if m.toast != "" {
 		m.toast = ""
@@ -272,7 +274,7 @@ func (m *app) openBody() tea.Cmd {
 		return m.say("there is no call whose body could be shown")
 	}
 	m.calls.unfollow(m.snap)
-	m.body = body{part: "request"}
+	m.body = body{part: "request", hit: -1}
 	m.open(screenBody)
 	return nil
 }

@@ -113,6 +113,11 @@ func (m *app) take(msg tea.Msg) tea.Cmd {
 		}
 	case crashMsg:
 		panic(msg.err) // in the goroutine that can restore the terminal
+	case curlMsg:
+		if msg.problem != "" {
+			return m.say(msg.problem)
+		}
+		return m.copy(msg.text, "a curl command")
 	case copiedMsg:
 		return m.say(string(msg))
 	case tea.FocusMsg:
@@ -136,7 +141,7 @@ func (m *app) show(s *snapshot) {
 // the feed is asked for.
 func (m *app) settle() {
 	m.layout = arrange(m.w, m.h, m.screen, m.focus, m.zoomed)
-	m.calls.settle(m.snap, m.layout)
+	m.calls.settle(m.snap, m.layout, len(m.notices(m.layout.body.w))+m.prompt.extra())
 	m.wish()
 	if m.want != m.feed.wanted() {
 		m.feed.ask(m.want)
@@ -147,12 +152,12 @@ func (m *app) settle() {
 func (m *app) wish() {
 	w := &m.want
 	w.around = m.calls.around()
-	w.detail, w.body = "", ""
+	w.detail, w.body, w.width = "", "", 0
 	if m.screen == screenDetail || m.screen == screenBody || m.layout.detail.h > 0 {
 		w.detail = m.calls.cursor
 	}
 	if m.screen == screenBody {
-		w.body = m.body.part
+		w.body, w.width = m.body.part, m.w
 	}
 	w.providers = m.screen == screenProviders || m.layout.providers.h > 0
 	w.spend = m.screen == screenSpend || m.layout.spend.h > 0

@@ -24,8 +24,8 @@ type calls struct {
 }
 
 // settle puts the cursor on a call that is there and on a line that is visible.
-func (l *calls) settle(s *snapshot, at layout) {
-	l.slots = l.room(at)
+func (l *calls) settle(s *snapshot, at layout, notices int) {
+	l.slots = l.room(at, notices)
 	rows := s.window.rows
 	if len(rows) == 0 {
 		l.cursor, l.line = "", 0
@@ -43,13 +43,13 @@ func (l *calls) settle(s *snapshot, at layout) {
 	l.put(s, i)
 }
 
-// room is how many calls fit.
-func (l *calls) room(at layout) int {
-	h := at.body.h - 1 - statusLines // the head of the table, the status below
+// room is how many calls fit below that many lines of notices.
+func (l *calls) room(at layout, notices int) int {
+	h := at.body.h - notices - statusLines
 	if at.narrow {
-		return max((at.body.h-statusLines)/2, 1)
+		return max(h/2, 1)
 	}
-	return max(h, 1)
+	return max(h-1, 1) // the head of the table
 }
 
 // statusLines is what the list leaves below it.
@@ -157,11 +157,11 @@ func (l *calls) visible(s *snapshot) []*store.CallRow {
 
 // running tells whether a call on the screen is under way.
 func (l *calls) running(s *snapshot, at layout) bool {
-	if at.body.h == 0 || !s.server.Alive {
+	if at.body.h == 0 {
 		return false
 	}
 	for _, c := range l.visible(s) {
-		if c.Running() {
+		if s.running(c) {
 			return true
 		}
 	}
@@ -197,8 +197,7 @@ type rowKey struct {
 // cachedRows bounds the memory of drawn rows.
 const cachedRows = 1000
 
-// row draws one call, or takes it as it was drawn before. Running calls change
-// with the clock.
+// row draws one call, or takes it as it was drawn before.
 func (l *calls) row(c *store.CallRow, cols columns, a area, v *view) string {
 	key := rowKey{c.ID, c.Seq, a.w, c.ID == l.cursor, ""}
 	if l.age {
@@ -207,7 +206,7 @@ func (l *calls) row(c *store.CallRow, cols columns, a area, v *view) string {
 		key.age = day(c.StartedAt.In(v.zone), v.now.In(v.zone))
 	}
 	if text, ok := l.cache[key]; ok && !c.Running() {
-		return text
+		return text // one that runs changes with the clock
 	}
 	text := cols.row(c, key.selected, v)
 	if !c.Running() {
@@ -237,7 +236,7 @@ const (
 func columnsFor(w int, age bool) columns {
 	c := columns{time: 8, try: 4, first: 6, total: 7, in: 7, out: 7, rate: 6, cost: 8, by: 9, age: age}
 	if w >= 100 {
-		c.first, c.total, c.cost = 7, 8, 9
+		c.first, c.total, c.cost = 7, 8, 9 // air
 	}
 	for _, drop := range []*int{&c.by, &c.rate, &c.in, &c.out, &c.first, &c.try} {
 		if c.spare(w) >= minModel+1+minServed {
@@ -312,7 +311,7 @@ func (c columns) row(r *store.CallRow, selected bool, v *view) string {
 	n.add(paint(o.style), o.glyph+" ")
 	n.add(style{}, k.fit(k.outside(r.ModelRequested, c.model), c.model)+" ")
 	k.served(&n, o, c.served, paint)
-	c.numbers(&n, r, v, paint)
+	c.numbers(&n, r, v)
 	if c.by > 0 {
 		n.add(paint(k.dim), " "+k.fit(k.outside(clientOf(r), c.by-1), c.by-1))
 	}
@@ -325,30 +324,23 @@ func (c columns) row(r *store.CallRow, selected bool, v *view) string {
 // served draws SERVED BY: what is not as wished in the colour of its state.
 func (k *look) served(n *line, o outcome, w int, paint func(style) style) {
 	start := n.w
-	who := k.outside(o.who, w)
-	if o.from == "" && o.note != "" || o.glyph == k.failed || o.glyph == k.blocked {
-		n.add(paint(o.style), who)
-	} else {
-		n.add(style{}, who)
+	who, rest := o.words(w)
+	main := style{}
+	if rest == "" || o.glyph == k.failed {
+		main = o.style
 	}
-	rest := ""
-	if o.from != "" {
-		rest = " " + o.from
-	}
-	if o.note != "" {
-		rest += "  " + o.note
-	}
+	n.add(paint(main), k.outside(who, w))
 	if left := w - (n.w - start); left > 1 {
 		n.add(paint(o.style), k.outside(rest, left))
 	}
 	n.to(start + w)
 }
 
-func (c columns) numbers(n *line, r *store.CallRow, v *view, paint func(style) style) {
+func (c columns) numbers(n *line, r *store.CallRow, v *view) {
 	k := v.look
 	cell := func(text string, w int) {
 		if w > 0 {
-			n.add(style{}, k.fitRight(text, w))
+			n.add(style{}, " "+k.fitRight(text, w-1))
 		}
 	}
 	cell(strconv.Itoa(tries(r)), c.try)
@@ -358,7 +350,6 @@ func (c columns) numbers(n *line, r *store.CallRow, v *view, paint func(style) s
 	cell(v.output(r), c.out)
 	cell(rate(r), c.rate)
 	cell(k.cost(r.Cost, r.CostSource), c.cost)
-	_ = paint
 }
 
 // clock is when a call came: the time of day, the date for another day.
@@ -392,7 +383,7 @@ func age(d time.Duration) string { return span(d) }
 // total is how long a call took, or takes so far.
 func (v *view) total(c *store.CallRow) string {
 	switch {
-	case c.Running():
+	case v.running(c):
 		return v.look.seconds(max(v.now.Sub(c.StartedAt), 0)) + v.look.cut
 	case c.FinishedAt.IsZero():
 		return v.look.none
@@ -402,7 +393,7 @@ func (v *view) total(c *store.CallRow) string {
 
 // output is the tokens of the answer; of a running call what is guessed so far.
 func (v *view) output(c *store.CallRow) string {
-	if l, ok := v.live[c.ID]; ok && c.Running() && l.Tokens.Known {
+	if l, ok := v.live[c.ID]; ok && v.running(c) && l.Tokens.Known {
 		return v.look.tokens(l.Tokens) + v.look.approx
 	}
 	return v.look.tokens(c.Usage.Output)

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
-
-	"llmgw/store"
 )
 
 // copyLimit is how many bytes are copied at most: terminals drop longer
@@ -47,26 +45,33 @@ func osc52(text string, tmux bool) string {
 	return s
 }
 
+// copyID copies what identifies the call, or what helps where there is none.
 func (m *app) copyID() tea.Cmd {
-	if m.snap.empty() && m.snap.server.Alive {
-		first := pastes(m.snap.baseURL())[0][1]
+	s := m.snap
+	c := m.calls.selected(s)
+	switch {
+	case c != nil:
+		return m.copy(c.ID, "id "+c.ID)
+	case s.err != nil && !waiting(s.err):
+		return m.copy(s.err.Error(), "the message")
+	case s.empty() && s.server.Alive:
+		first := pastes(s.baseURL())[0][1]
 		return m.copy(first, first)
+	case s.empty():
+		return m.copy("llmgw serve", "llmgw serve")
 	}
-	c := m.calls.selected(m.snap)
-	if c == nil {
-		return m.say("nothing to copy: there is no call")
-	}
-	return m.copy(c.ID, "id "+c.ID)
+	return m.say("nothing to copy: there is no call")
 }
 
 // copyCurl copies a command that asks the same again, with a variable where
 // the key goes.
 func (m *app) copyCurl() tea.Cmd {
 	c := m.calls.selected(m.snap)
-	if c == nil {
+	switch {
+	case c == nil:
 		return m.say("nothing to copy: there is no call")
+	case c.Method == "POST" && m.snap.setup.Bodies == "none":
+		return m.say("nothing to copy: body recording is off ([store] bodies)")
 	}
-	return m.feed.curl(c, m.snap.baseURL(), m)
+	return curl(m.ctx, m.snap.path, c, m.snap.baseURL())
 }
-
-var _ = store.CallRow{}

@@ -359,7 +359,7 @@ func (f *feed) screens(ctx context.Context, s *snapshot, now time.Time) (err err
 		}
 	}
 	if w.body != "" {
-		if s.body, err = readBody(ctx, f.r, w); err != nil {
+		if s.body, err = readBody(ctx, f.r, w, f.last.body); err != nil {
 			return err
 		}
 	}

@@ -180,8 +180,12 @@ func (p spec) attempts(c *store.Call) []*store.Attempt {
 
 // openFixture opens a store whose clock is the tests'.
 func openFixture(t testing.TB) *store.Store {
+	return openFixtureAt(t, filepath.Join(t.TempDir(), "llmgw.db"))
+}
+
+func openFixtureAt(t testing.TB, path string) *store.Store {
 	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "llmgw.db"), store.Options{
+	s, err := store.Open(path, store.Options{
 		Now: func() time.Time { return testNow }, Version: "0.1.0",
 		Owner: store.Instance{PID: 4747, Listen: "127.0.0.1:4747", StartedAt: testNow.Add(-3*time.Hour - 12*time.Minute)},
 	})
@@ -252,6 +256,14 @@ func fillState(t testing.TB, s *store.Store) {
 		Cooldowns: []store.Cooldown{{Key: "k_11223344 bedrock", Since: testNow.Add(-40 * time.Second), Until: testNow.Add(4 * time.Minute), Reason: "auth", Count: 1, Single: true}},
 		Faults:    []store.TargetFault{{Target: "openrouter/claude-opus-4-5", At: testNow.Add(-46 * time.Second), Fault: "timeout", Said: "silent for 20s"}},
 	})
+	fillSetup(t, s)
+	// A commit after them: once it is in the file, so are they.
+	commit(t, s, specs[len(specs)-1].change(len(specs)-1))
+}
+
+// fillSetup leaves what a server serves with.
+func fillSetup(t testing.TB, s *store.Store) {
+	t.Helper()
 	provider := func(name, dialect, base, source, key string) store.SetupProvider {
 		return store.SetupProvider{Name: name, Kind: dialect, Dialect: dialect, BaseURL: base, Source: source, Key: key, Failures: 5}
 	}
@@ -271,8 +283,6 @@ func fillState(t testing.TB, s *store.Store) {
 			{Model: "gpt-*", Targets: []string{"openai/gpt-5", "azure/gpt-5"}},
 		},
 	})
-	// A commit after them: once it is in the file, so are they.
-	commit(t, s, specs[len(specs)-1].change(len(specs)-1))
 }
 
 // options show a store as the tests see it.

@@ -32,6 +32,12 @@ func (m *app) hints() []string {
 	if m.prompt.open {
 		return []string{"enter keep", "esc clear", "tab complete", m.look.up + " history"}
 	}
+	if s := m.snap; m.screen == screenCalls && s.empty() {
+		if s.err != nil && !waiting(s.err) {
+			return []string{"r retry", "y copy message"}
+		}
+		return []string{"y copy first line", "2 providers", "3 spend"}
+	}
 	var out []string
 	for _, b := range bindings {
 		if b.footer != "" && b.screens&m.screen != 0 && b.group != "OTHER" && m.possible(b.does) {
@@ -56,9 +62,6 @@ func (m *app) possible(do action) bool {
 // many.
 func (m *app) status() string {
 	s, k, l := m.snap, m.look, &m.calls
-	if m.prompt.open {
-		return m.promptLine()
-	}
 	var parts []string
 	switch newer := l.newer(s); {
 	case m.held != nil:

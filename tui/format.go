@@ -78,7 +78,7 @@ func usd(m price.Money) string {
 	case m < 0:
 		return "-" + usd(-m)
 	case m < price.USD/10_000:
-		return "<$.0001"
+		return "<$.0001" // not known to be nothing, not worth more digits
 	case m < price.USD:
 		return "$" + strconv.FormatFloat(float64(m)/float64(price.USD), 'f', 4, 64)
 	case m < 10_000*price.USD:
@@ -99,6 +99,10 @@ func (l *look) cost(a price.Amount, source string) string {
 		return ""
 	case !a.Known:
 		return "?"
+	case source == store.CostEstimated && a.Money > 0 && a.Money < price.USD/1000:
+		return "<$.001" + l.approx
+	case source == store.CostEstimated && a.Money > 0 && a.Money < price.USD:
+		return "$" + strconv.FormatFloat(float64(a.Money)/float64(price.USD), 'f', 3, 64) + l.approx
 	case source == store.CostEstimated:
 		return usd(a.Money) + l.approx
 	}

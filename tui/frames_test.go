@@ -11,6 +11,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
+// framesDir is absolute: some tests change the folder.
+var framesDir, _ = filepath.Abs(filepath.Join("testdata", "frames"))
+
 var update = flag.Bool("update", false, "write the frames that the tests compare with")
 
 // golden compares a frame with testdata/frames/name-WxH.txt.
@@ -26,7 +29,7 @@ func golden(t *testing.T, o Options, name, keys string) {
 
 func compare(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", "frames", name)
+	path := filepath.Join(framesDir, name)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -104,3 +107,7 @@ func TestFrames(t *testing.T) {
 		})
 	}
 }
+
+func frameOf(m *app) string { return strings.Join(m.lines(), "\n") }
+
+func contains(text, what string) bool { return strings.Contains(ansi.Strip(text), what) }

@@ -62,6 +62,8 @@ const (
 	doBackOrQuit
 	doQuit
 	doSearch
+
+	actions // how many there are
 )
 
 // binding is a row of the table of keys, from which the help, the footer and
@@ -90,6 +92,8 @@ var bindings = []binding{
 	{[]string{"esc"}, "esc", doBack, screenAll, "back", "", "MOVE"},
 	{[]string{"n"}, "n", doNextCall, screenDetail, "next call, older", "next", "MOVE"},
 	{[]string{"p"}, "p", doPreviousCall, screenDetail, "previous call, newer", "previous", "MOVE"},
+	{[]string{"n"}, "n", doNextCall, screenBody, "next match", "", "FIND"},
+	{[]string{"p"}, "p", doPreviousCall, screenBody, "previous match", "", "FIND"},
 	{[]string{"tab"}, "tab", doNextPane, screenCalls, "next pane", "pane", "MOVE"},
 	{[]string{"shift+tab"}, "shift+tab", doPreviousPane, screenCalls, "previous pane", "", "MOVE"},
 

@@ -25,8 +25,13 @@ type prompt struct {
 	typed   string   // what was typed before going back
 }
 
-// lines is how many the prompt takes.
-func (p *prompt) lines() int { return 2 }
+// extra is how many lines the prompt takes beside that of the status.
+func (p *prompt) extra() int {
+	if p.open {
+		return 1
+	}
+	return 0
+}
 
 func (p *prompt) start(filter string) {
 	p.open, p.text, p.at, p.before, p.wrong, p.past = true, filter, len(filter), filter, nil, 0
@@ -260,5 +265,3 @@ func dropCells(s string, w int) string {
 	_, rest := splitAt(s, w)
 	return rest
 }
-
-func (m *app) promptLine() string { return "" }

@@ -123,10 +123,7 @@ func (m *app) list(v view) []string {
 	notices := m.notices(a.w)
 	rows := m.calls.render(area{a.w, a.h, a.focused}, v, m.layout.narrow)
 	lines := append(notices, rows...)
-	room := a.h - statusLines
-	if m.prompt.open {
-		room -= m.prompt.lines() - statusLines
-	}
+	room := a.h - statusLines - m.prompt.extra()
 	lines = m.look.box(lines, area{w: a.w, h: max(room, 0)})
 	return m.look.box(append(lines, m.below(a.w)...), a)
 }

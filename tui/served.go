@@ -22,65 +22,103 @@ const (
 type outcome struct {
 	glyph string
 	style style
-	who   string // who served; a dash when nobody did
-	from  string // "← anthropic 529"; empty when the first choice served
-	note  string // "client left", "truncated", "via openai-chat", "−2 dropped"
+	who   string   // who served; a dash when nobody did
+	from  string   // "← anthropic 529"; empty when the first choice served
+	notes []string // "client left", "−2 dropped", "via openai-chat"
+
+	brief outcomeWords // the same where there is little room; empty: as above
 }
 
-// words is the outcome as one text, not yet made safe to print.
-func (o outcome) words() string {
-	text := o.who
-	if o.from != "" {
-		text += " " + o.from
+// outcomeWords are the parts of an outcome that have a shorter form.
+type outcomeWords struct{ who, from, note string }
+
+// words is the outcome in at most w cells if there is a form that short: who
+// served, and the rest. It is not yet safe to print.
+func (o outcome) words(w int) (who, rest string) {
+	rest = o.rest(o.from, o.notes)
+	if width(o.who)+width(rest) <= w {
+		return o.who, rest
 	}
-	if o.note != "" {
-		text += "  " + o.note
+	who, from, notes := o.who, o.from, o.notes
+	if o.brief.who != "" {
+		who = o.brief.who
+	}
+	if o.brief.from != "" {
+		from = o.brief.from
+	}
+	if len(notes) > 0 && o.brief.note != "" {
+		notes = append([]string{o.brief.note}, notes[1:]...)
+	}
+	for len(notes) > 1 && width(who)+width(o.rest(from, notes)) > w {
+		notes = notes[:len(notes)-1]
+	}
+	return who, o.rest(from, notes)
+}
+
+func (o outcome) rest(from string, notes []string) string {
+	text := ""
+	if from != "" {
+		text = " " + from
+	}
+	for _, n := range notes {
+		text += "  " + n
 	}
 	return text
 }
 
-// judge works out how a call stands.
+// judge works out how a call stands. What was lost on the way is told before
+// how it went.
 func (v *view) judge(c *store.CallRow) outcome {
 	o := v.stand(c)
-	var notes []string
-	if o.note != "" {
-		notes = append(notes, o.note)
-	}
-	if via := v.via(c); via != "" {
-		notes = append(notes, "via "+via)
-	}
 	if n := len(c.Dropped); n > 0 {
-		notes = append(notes, v.look.minus+strconv.Itoa(n)+" dropped")
+		o.notes = append(o.notes, v.look.minus+strconv.Itoa(n)+" dropped")
 	}
-	o.note = strings.Join(notes, "  ")
+	if via := v.via(c); via != "" && c.Status != store.StatusError && c.Status != store.StatusBlocked {
+		o.notes = append(o.notes, "via "+via)
+	}
 	return o
 }
 
 func (v *view) stand(c *store.CallRow) outcome {
 	k := v.look
-	o := outcome{glyph: k.ok, style: k.text, who: c.Provider, from: k.detour(c)}
+	o := outcome{glyph: k.ok, who: c.Provider}
+	o.from, o.brief.from = k.detour(c)
 	switch c.Status {
 	case store.StatusRunning:
-		v.underWay(c, &o)
-	case store.StatusError:
-		o.glyph, o.style = k.failed, k.failedStyle
-		o.who, o.from = k.none+" "+k.nobody(c), ""
-	case store.StatusBlocked:
-		o.glyph, o.style = k.blocked, k.blockedStyle
-		o.who, o.from = k.none+" blocked: "+capName(c), ""
-	case store.StatusTruncated:
-		o.glyph, o.style, o.note = k.failed, k.failedStyle, "truncated"
-	case store.StatusClientGone:
-		o.glyph, o.style, o.note = k.gone, k.goneStyle, "client left"
-	case store.StatusInterrupted:
-		o.glyph, o.style, o.note = k.lost, k.goneStyle, "lost"
-		if o.who == "" && len(c.Attempts) > 0 {
-			o.who = c.Attempts[len(c.Attempts)-1].Provider
+		if v.running(c) {
+			v.underWay(c, &o)
+			break
 		}
+		fallthrough // whoever served it is gone
+	case store.StatusInterrupted:
+		o.glyph, o.style, o.notes = k.lost, k.goneStyle, []string{"lost"}
+		o.who = lastTried(c)
+	case store.StatusError:
+		k.nobody(c, &o)
+	case store.StatusBlocked:
+		name := capName(c)
+		o.glyph, o.style, o.from, o.brief.from = k.blocked, k.blockedStyle, "", ""
+		o.who, o.brief.who = k.none+" blocked: cap "+name, k.none+" cap "+name
+	case store.StatusTruncated:
+		o.glyph, o.style, o.notes = k.failed, k.failedStyle, []string{"truncated"}
+	case store.StatusClientGone:
+		o.glyph, o.style, o.notes = k.gone, k.goneStyle, []string{"client left"}
 	default:
 		k.well(c, &o)
 	}
 	return o
+}
+
+// running tells whether a call is under way: it is recorded so and somebody is
+// there to serve it.
+func (s *snapshot) running(c *store.CallRow) bool { return c.Running() && s.server.Alive }
+
+// lastTried is the provider that was tried last.
+func lastTried(c *store.CallRow) string {
+	if n := len(c.Attempts); c.Provider == "" && n > 0 {
+		return c.Attempts[n-1].Provider
+	}
+	return c.Provider
 }
 
 // well is a call that ended as it should.
@@ -89,14 +127,14 @@ func (k *look) well(c *store.CallRow, o *outcome) {
 	case c.Cache == store.CacheHit:
 		o.glyph, o.style, o.who = k.cached, k.cachedStyle, "cache"
 		if c.Worth.Known {
-			o.note = "(saved " + usd(c.Worth.Money) + ")"
+			o.notes = []string{"(saved " + usd(c.Worth.Money) + ")"}
 		}
 	case o.from != "":
 		o.glyph, o.style = k.switched, k.switchedStyle
 	case c.Stream && c.FirstToken >= slowFirst:
-		o.glyph, o.style, o.note = k.slow, k.slowStyle, "slow first token"
+		o.glyph, o.style, o.notes, o.brief.note = k.slow, k.slowStyle, []string{"slow first token"}, "slow"
 	case !c.Stream && !c.FinishedAt.IsZero() && c.FinishedAt.Sub(c.StartedAt) >= slowAnswer:
-		o.glyph, o.style, o.note = k.slow, k.slowStyle, "slow"
+		o.glyph, o.style, o.notes = k.slow, k.slowStyle, []string{"slow"}
 	}
 }
 
@@ -105,33 +143,30 @@ func (v *view) underWay(c *store.CallRow, o *outcome) {
 	k := v.look
 	o.glyph, o.style = k.active, k.activeStyle
 	l, known := v.live[c.ID]
-	if !known {
-		if n := len(c.Attempts); n > 0 {
-			o.who = c.Attempts[n-1].Provider
-		}
-		return
+	if o.who = l.Provider; !known {
+		o.who = lastTried(c)
 	}
-	o.who = l.Provider
 	switch l.Phase {
 	case store.LiveWaiting:
-		o.note = "waiting"
+		note := "waiting"
 		if left := l.Until.Sub(v.now); !l.Until.IsZero() && left > 0 {
-			o.note += " " + span(left+time.Second-1)
+			note += " " + span(left+time.Second-1)
 		}
 		if l.Note != "" {
-			o.note += ": " + l.Note
+			note += ": " + l.Note
 		}
+		o.notes = []string{note}
 	case store.LiveReading:
-		o.note = "reading the request"
+		o.notes = []string{"reading the request"}
 	case store.LiveStreaming:
-		o.note = size(l.Bytes)
+		o.notes = []string{size(l.Bytes)}
 	}
 }
 
-// detour is why the first choice did not serve: "← anthropic 529, azure
-// timeout 15s"; empty when it did.
-func (k *look) detour(c *store.CallRow) string {
-	var parts []string
+// detour is why the first choice did not serve, in full and in brief:
+// "← anthropic 529, azure timeout 15s"; empty when it did.
+func (k *look) detour(c *store.CallRow) (full, brief string) {
+	var parts []reason
 	for i := range c.Attempts {
 		a := &c.Attempts[i]
 		switch a.Outcome {
@@ -141,42 +176,75 @@ func (k *look) detour(c *store.CallRow) string {
 		if i == len(c.Attempts)-1 && a.Sent() {
 			continue // what the call ended with is told otherwise
 		}
-		parts = append(parts, a.Provider+" "+whyOf(a))
+		parts = add(parts, a)
 	}
 	if len(parts) == 0 {
-		return ""
+		return "", ""
 	}
-	return k.from + " " + strings.Join(parts, ", ")
+	var all []string
+	for _, p := range parts {
+		all = append(all, p.provider+" "+p.why())
+	}
+	brief = k.from + " " + parts[0].provider + " " + strings.Fields(parts[0].word)[0]
+	if n := len(parts) - 1; n > 0 {
+		brief += " +" + strconv.Itoa(n)
+	}
+	return k.from + " " + strings.Join(all, ", "), brief
 }
 
-// nobody is why nothing served.
-func (k *look) nobody(c *store.CallRow) string {
-	var sent, skipped []string
+// reason is why a provider did not serve, and how often in a row.
+type reason struct {
+	provider, word string
+	times          int
+}
+
+func (r reason) why() string {
+	if r.times > 1 {
+		return r.word + " x" + strconv.Itoa(r.times)
+	}
+	return r.word
+}
+
+// add appends an attempt, or counts it with one that ended alike.
+func add(list []reason, a *store.Attempt) []reason {
+	word := whyOf(a)
+	if n := len(list); n > 0 && list[n-1].provider == a.Provider && list[n-1].word == word {
+		list[n-1].times++
+		return list
+	}
+	return append(list, reason{a.Provider, word, 1})
+}
+
+// nobody is a call that failed: by whom it was tried and what they said.
+func (k *look) nobody(c *store.CallRow, o *outcome) {
+	o.glyph, o.style, o.from, o.brief.from = k.failed, k.failedStyle, "", ""
+	var parts []reason
 	for i := range c.Attempts {
-		a := &c.Attempts[i]
-		if a.Sent() {
-			sent = append(sent, whyOf(a))
-		} else {
-			skipped = append(skipped, whyOf(a))
-		}
+		parts = add(parts, &c.Attempts[i])
 	}
-	switch {
-	case len(sent) == 1 && len(skipped) == 0:
-		return c.Attempts[0].Provider + " " + sent[0]
-	case len(sent) > 0:
-		return fmt.Sprintf("none of %d: %s", len(sent)+len(skipped), strings.Join(append(sent, skipped...), ", "))
-	case len(skipped) > 0:
-		return "none: " + strings.Join(skipped, ", ")
-	case c.Error != "":
-		return spaced(c.Error)
+	if len(parts) == 0 {
+		o.who = k.none + " " + spaced(c.Error)
+		return
 	}
-	return "none"
+	if len(parts) == 1 {
+		o.who = k.none + " " + parts[0].provider + " " + parts[0].why()
+		return
+	}
+	var all []string
+	for _, p := range parts {
+		all = append(all, p.why())
+	}
+	o.who = fmt.Sprintf("%s none of %d: %s", k.none, len(parts), strings.Join(all, ", "))
+	o.brief.who = fmt.Sprintf("%s none: %d tried, %s", k.none, len(parts), parts[0].word)
 }
 
 // whyOf is an attempt's end in a word or two: "529", "timeout 15.0s", "breaker".
 func whyOf(a *store.Attempt) string {
 	switch {
 	case !a.Sent():
+		if a.Skipped == "breaker" {
+			return "breaker open"
+		}
 		return spaced(a.Skipped)
 	case a.HTTPStatus >= 400:
 		return strconv.Itoa(a.HTTPStatus)
@@ -196,7 +264,7 @@ func briefly(d time.Duration) string {
 
 func spaced(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
-// capName is the cap that blocked a call.
+// capName is the cap that blocked a call, quoted.
 func capName(c *store.CallRow) string {
 	text := c.ErrorText
 	for i := range c.Attempts {
@@ -206,12 +274,12 @@ func capName(c *store.CallRow) string {
 	}
 	_, name, found := strings.Cut(text, "cap ")
 	if !found {
-		return "cap"
+		return "?"
 	}
 	for _, end := range []string{":", " of ", " lets "} {
 		name, _, _ = strings.Cut(name, end)
 	}
-	return "cap " + strconv.Quote(strings.Trim(name, `"`))
+	return strconv.Quote(strings.Trim(name, `"`))
 }
 
 // via is the dialect that was spoken upstream when it is not the caller's.

@@ -52,6 +52,7 @@ type want struct {
 
 	detail    string // id of the call whose detail is visible
 	body      string // part of it whose text is visible
+	width     int    // of that text, in cells
 	providers bool   // the providers are visible, and since when
 	since     providersSpan
 	spend     bool // so is the spending

@@ -33,7 +33,7 @@ func (m *app) trouble(a area) []string {
 	s, k := m.snap, m.look
 	w := a.w - 8
 	lines := []string{"", "", "    " + k.alarm.paint("Cannot read") + "  " + k.outside(s.path, w-13), ""}
-	for _, l := range wrap(store.Clean(s.err.Error()), w) {
+	for _, l := range wrap(store.Clean(cause(s.err)), w) {
 		lines = append(lines, "    "+k.clip(l, w))
 	}
 	if h := hint(s.err); h != "" {
@@ -43,6 +43,14 @@ func (m *app) trouble(a area) []string {
 		}
 	}
 	return append(lines, "", "    Trying again in "+span(max(s.retryAt.Sub(m.now), 0))+" "+k.cut+" (r now)")
+}
+
+// cause is what is wrong, without the path, which is shown above it.
+func cause(err error) string {
+	if e, ok := errors.AsType[*store.FileError](err); ok {
+		return e.Err.Error()
+	}
+	return err.Error()
 }
 
 // hint is what an error suggests to do.

@@ -20,7 +20,8 @@ func (m *app) tiny() []string {
 		}
 		lines = append(lines, today)
 		if len(s.window.rows) > 0 {
-			lines = append(lines, " last "+k.outside(v.judge(s.window.rows[0]).words(), max(m.w-6, 1)))
+			who, rest := v.judge(s.window.rows[0]).words(m.w - 6)
+			lines = append(lines, " last "+k.outside(who+rest, max(m.w-6, 1)))
 		}
 	}
 	if len(lines) < m.h-1 {

@@ -1,0 +1,116 @@
+package tui
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A key means one thing on a screen.
+func TestKeysDoNotCollide(t *testing.T) {
+	for s := screen(1); s&screenAll != 0; s <<= 1 {
+		seen := map[string]binding{}
+		for _, b := range bindings {
+			if b.screens&s == 0 {
+				continue
+			}
+			for _, key := range b.keys {
+				if other, ok := seen[key]; ok {
+					t.Errorf("screen %d: %q is both %q and %q", s, key, other.words, b.words)
+				}
+				seen[key] = b
+			}
+		}
+	}
+}
+
+// Every action has a key, every key stands in the help under a heading it
+// shows, and each is a key that Bubble Tea can deliver.
+func TestEveryKeyIsInTheHelp(t *testing.T) {
+	s := fixture(t)
+	page, err := Frame(t.Context(), options(s.Path(), 200, 60), "?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[action]bool{}
+	for _, b := range bindings {
+		used[b.does] = true
+		if !strings.Contains(page, b.words) || !strings.Contains(page, b.shown) {
+			t.Errorf("%s (%s) is not in the help", b.shown, b.words)
+		}
+		if !slices.Contains(slices.Concat(helpGroups[0], helpGroups[1]), b.group) {
+			t.Errorf("%s: the help has no heading %q", b.shown, b.group)
+		}
+		for _, key := range b.keys {
+			name := key
+			if key == " " {
+				name = "space"
+			}
+			if got := keyNamed(name).String(); got != key {
+				t.Errorf("the key %q arrives as %q", key, got)
+			}
+		}
+	}
+	for do := doNothing + 1; do < actions; do++ {
+		if !used[do] {
+			t.Errorf("action %d has no key", do)
+		}
+	}
+}
+
+// docs/tui.md has the table of keys as it is.
+func TestKeysAreDocumented(t *testing.T) {
+	const begin, end = "<!-- keys -->\n", "<!-- /keys -->\n"
+	const path = "../docs/tui.md"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), begin)
+	table, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no %s", path, begin)
+	}
+	want := keyTable()
+	if *update {
+		if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table != want {
+		t.Errorf("%s is not up to date: go test ./tui -update", path)
+	}
+}
+
+// keyTable is the table of keys in Markdown.
+func keyTable() string {
+	var b strings.Builder
+	b.WriteString("| keys | what it does | where |\n|---|---|---|\n")
+	for _, g := range slices.Concat(helpGroups[0], helpGroups[1]) {
+		for _, k := range bindings {
+			if k.group == g {
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.ReplaceAll(k.shown, " ", "` `"), k.words, places(k.screens))
+			}
+		}
+	}
+	return b.String()
+}
+
+func places(s screen) string {
+	if s == screenAll {
+		return "everywhere"
+	}
+	var names []string
+	for _, p := range []struct {
+		screen screen
+		name   string
+	}{{screenCalls, "calls"}, {screenProviders, "providers"}, {screenSpend, "spend"}, {screenDetail, "a call"}, {screenBody, "a body"}} {
+		if s&p.screen != 0 {
+			names = append(names, p.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}

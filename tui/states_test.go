@@ -1,0 +1,93 @@
+package tui
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"llmgw/store"
+)
+
+// The states in which there is nothing to list, or nobody writes: each says
+// what to do.
+func TestStates(t *testing.T) {
+	stopped := fixture(t)
+	closeStore(t, stopped)
+	empty := openFixture(t)
+	fillSetup(t, empty)
+	closeStore(t, empty) // by then the setup is in the file
+	openFixtureAt(t, empty.Path())
+	foreign := filepath.Join(t.TempDir(), "notes.db")
+	if err := os.WriteFile(foreign, []byte("SQLite format 3\x00 but not really, and long enough to be looked at"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(t.TempDir(), "llmgw.db")
+	for _, s := range []struct{ name, path, keys string }{
+		{"stopped", stopped.Path(), ""},
+		{"empty", empty.Path(), ""},
+		{"trouble", foreign, ""},
+		{"missing", missing, ""},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			o := options(s.path, 80, 24)
+			o.Now = func() time.Time { return testNow.Add(12 * time.Minute) }
+			hidePath(t, &o, s.path)
+			golden(t, o, "state-"+s.name, s.keys)
+		})
+	}
+}
+
+// hidePath keeps the path of this run out of a frame: the record is read
+// through a link from a folder that is the working one.
+func hidePath(t *testing.T, o *Options, path string) {
+	t.Helper()
+	t.Chdir(filepath.Dir(path))
+	name := filepath.Base(path)
+	o.Record = func() (string, error) { return name, nil }
+}
+
+func closeStore(t *testing.T, s *store.Store) {
+	t.Helper()
+	if err := s.Close(t.Context()); err != nil && !errors.Is(err, store.ErrClosed) {
+		t.Fatal(err)
+	}
+}
+
+// A screen that was started before anything else comes alive by itself: first
+// there is no record, then a server without calls, then a call, then a
+// configuration that cannot be loaded, and at last the server is gone.
+func TestScreenComesAlive(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "llmgw.db")
+	o := options(path, 80, 24)
+	now := testNow
+	o.Now = func() time.Time { return now }
+	f := newFeed(t.Context(), o)
+	defer f.close()
+	m := newApp(t.Context(), o, f)
+	expect := func(what string) {
+		t.Helper()
+		m.catchUp()
+		if text := frameOf(m); !contains(text, what) {
+			t.Fatalf("the screen does not say %q:\n%s", what, text)
+		}
+	}
+	expect("no llmgw is running")
+	s, err := store.Open(path, store.Options{Now: o.Now, Owner: store.Instance{Listen: "127.0.0.1:4747", StartedAt: now}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(t.Context())
+	now = now.Add(totalsEvery)
+	expect("No calls yet. llmgw is listening on http://127.0.0.1:4747")
+	commit(t, s, specs[1].change(1))
+	expect("bedrock ← anthropic 529")
+	s.SetReload(store.Reload{At: now, Error: "line 3: no such key"})
+	commit(t, s, specs[2].change(2)) // with it or after it
+	now = now.Add(totalsEvery)
+	expect("reload failed at 14:02:36, the old configuration stays in force: line 3")
+	closeStore(t, s)
+	now = now.Add(serverEvery)
+	expect("serve not running")
+}
