@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"bytes"
+
 	"llmgw/providers/llm"
 )
 
@@ -88,7 +90,7 @@ func (s *chatState) delta(events []llm.Event, o *object, logprobs []byte) []llm.
 		events[n-1].Logprobs = logprobs
 	}
 	for e := arrayIn(o.peek("annotations")); e.next() && s.last >= 0; {
-		c := chatCitation(e.val())
+		c := chatCitation(bytes.Clone(e.val()))
 		events = append(events, llm.Event{Kind: llm.EventCitation, Choice: s.index, Index: s.last, Citation: &c})
 	}
 	for _, p := range chatImages(o) {
@@ -149,6 +151,12 @@ func (s *chatState) part(events []llm.Event, p *llm.Part) []llm.Event {
 	case llm.Thinking:
 		return s.thought(events, p)
 	}
+	if p.Media != nil {
+		p.Media.Data = bytes.Clone(p.Media.Data)
+	}
+	if p.Native != nil {
+		p.Native.Raw = bytes.Clone(p.Native.Raw)
+	}
 	events = s.begin(events, p)
 	return append(events, llm.Event{Kind: llm.EventPartEnd, Choice: s.index, Index: s.parts - 1})
 }
@@ -160,12 +168,13 @@ func (s *chatState) thought(events []llm.Event, p *llm.Part) []llm.Event {
 		return events
 	}
 	t := *p.Thought
+	t.Raw = nil
 	if t.Encrypted != "" {
 		events = s.begin(events, &llm.Part{Kind: llm.Thinking, Thought: &t})
 		return append(events, llm.Event{Kind: llm.EventPartEnd, Choice: s.index, Index: s.parts - 1})
 	}
 	text, signature := t.Text, t.Signature
-	t.Text, t.Signature, t.Raw = "", "", nil
+	t.Text, t.Signature = "", ""
 	events = s.text(events, &llm.Part{Kind: llm.Thinking, Thought: &t}, text)
 	if signature != "" && s.open && s.kind == llm.Thinking {
 		events = append(events, llm.Event{Kind: llm.EventSignature, Choice: s.index, Index: s.at, Text: signature})

@@ -7,8 +7,8 @@ import (
 // streamDecoder turns the events of a provider's stream into neutral ones. It
 // need not see to errors, usage and the end: the meter does.
 type streamDecoder interface {
-	// decode appends what one event tells. Its data is a JSON object; the events
-	// are used before the next call.
+	// decode appends what one event tells. Its data is a JSON object, and gone
+	// with the next call: parts and citations must not share its memory.
 	decode(events []llm.Event, ev event) []llm.Event
 }
 
@@ -145,9 +145,7 @@ func (t *translation) end(res *Result) []byte {
 	}
 	t.take(append(t.events, llm.Event{Kind: llm.EventEnd}))
 	if t.gather != nil {
-		r := t.gather.Response()
-		r.From = t.from
-		t.out = encodeAnswer(t.out, r, &t.to)
+		t.out = encodeAnswer(t.out, t.gather.Response(), &t.to)
 	}
 	return t.out[from:]
 }

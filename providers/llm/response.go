@@ -2,7 +2,7 @@ package llm
 
 // Response is a whole answer, in no dialect.
 type Response struct {
-	From    Dialect
+	From    Dialect // it was read from; "" when it was gathered from events
 	ID      string
 	Model   string // as the provider names it
 	Created Count  // Unix seconds
