@@ -19,7 +19,6 @@ var notBuilt = []struct {
 	{"failover.hedge_after", []string{`"0s"`}, "hedging"},
 	{"failover.commit", []string{`"first_content"`}, "holding a stream back until it is complete"},
 	{"failover.liveness", []string{`"native"`}, "streaming upstream for liveness"},
-	{"failover.on_unsupported", []string{`"skip"`, `"error"`}, "dropping what a target cannot express"},
 	{"provider.kind", []string{`"openai"`, `"anthropic"`}, "other kinds of providers"},
 	{"server.require_key", []string{"false"}, "llmgw's own keys"},
 }

@@ -219,6 +219,16 @@ func (p *Provider) SupportsIncludeUsage() bool {
 	return p.Kind == OpenAI && !p.preset.NoIncludeUsage
 }
 
+// TakesCacheControl tells whether a chat body may hold Anthropic's cache markers.
+// OpenRouter documents them (https://openrouter.ai/docs/features/prompt-caching,
+// 2026-11); others refuse members that they do not know.
+func (p *Provider) TakesCacheControl() bool { return p.preset.Name == "openrouter" }
+
+// TakesThoughts tells whether a chat body may give back what the model thought
+// in earlier turns as reasoning_content, as DeepSeek documents for its tool
+// loops (https://api-docs.deepseek.com/guides/thinking_mode, 2026-11).
+func (p *Provider) TakesThoughts() bool { return p.preset.Name == "deepseek" }
+
 // Private tells whether the service is on this machine or in a private network,
 // as far as its address shows: names are not resolved.
 func (p *Provider) Private() bool {

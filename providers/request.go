@@ -23,6 +23,7 @@ type RequestParts struct {
 	Credential     Credential
 	AcceptEncoding string // "" asks for nothing
 	BodyDecoded    bool   // Body no longer has the client's Content-Encoding
+	Translated     bool   // Body is in the provider's dialect and the client speaks another: so do its headers
 	Via            string // this gateway's pseudonym, told to private upstreams only; "" for none
 }
 
@@ -215,8 +216,14 @@ func (p *Provider) requestHeader(in RequestParts) http.Header {
 	named := connectionNamed(in.Header)
 	h := make(http.Header, len(in.Header)+4)
 	for name, values := range in.Header {
-		if p.passes(name) && !named[name] {
+		if p.passes(name) && !named[name] && !(in.Translated && ofDialect(name)) {
 			h[name] = values
+		}
+	}
+	if in.Translated {
+		h["Content-Type"] = []string{"application/json"}
+		if p.Kind == Anthropic {
+			h["Anthropic-Version"] = []string{anthropicVersion}
 		}
 	}
 	if in.BodyDecoded {
@@ -239,6 +246,21 @@ func (p *Provider) requestHeader(in RequestParts) http.Header {
 		h[name] = values
 	}
 	return h
+}
+
+// anthropicVersion is the version of the protocol that translations are written
+// in (https://docs.claude.com/en/api/versioning, 2026-11).
+const anthropicVersion = "2023-06-01"
+
+// ofDialect tells whether a request header means something in one dialect only:
+// what an SDK says of its protocol and of itself.
+func ofDialect(name string) bool {
+	for _, prefix := range []string{"Anthropic-", "Openai-", "X-Stainless-", "X-Goog-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return name == "X-App"
 }
 
 // passes tells whether a request header of that canonical name goes upstream.

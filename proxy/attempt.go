@@ -151,52 +151,46 @@ func (c *call) begin() bool {
 	return false
 }
 
-// request builds what goes upstream: the client's bytes but for the declared
-// edits.
+// request builds what goes upstream: the call as the target is asked it, but
+// for the declared edits.
 func (c *call) request(a *attempt) (*http.Request, error) {
-	body, edits := c.body, []dialect.Edit(nil)
-	if m := a.c.model; m != "" && m != c.facts.Model && c.facts.ModelSpan.End > 0 {
-		edits = append(edits, c.facts.SetModel(m))
+	t, w := a.c, a.c.words
+	body, edits := w.body, []dialect.Edit(nil)
+	if m := t.model; m != "" && m != w.facts.Model && w.facts.ModelSpan.End > 0 {
+		edits = append(edits, w.facts.SetModel(m))
 	}
-	if c.wantsUsage(a.c) && !a.c.unedited {
-		edits = append(edits, c.facts.AddIncludeUsage(c.body))
+	if c.wantsUsage(t) && !t.unedited {
+		edits = append(edits, w.facts.AddIncludeUsage(body))
 		a.edited = true
 	}
-	if t := a.c; t.clamp.Known {
-		edits = append(edits, c.facts.SetMaxTokens(c.ep.Dialect, c.ep.Op, c.body, t.clamp.N)...)
+	if t.clamp.Known {
+		edits = append(edits, w.facts.SetMaxTokens(w.dialect, w.op, body, t.clamp.N)...)
 	}
-	if c.facts.Fallbacks != nil {
-		edits = append(edits, dialect.Edit{Span: c.facts.FallbacksSpan, Name: "fallbacks"})
+	if w.facts.Fallbacks != nil {
+		edits = append(edits, dialect.Edit{Span: w.facts.FallbacksSpan, Name: "fallbacks"})
 	}
 	if len(edits) > 0 {
-		body = dialect.Splice(c.body, edits...)
+		body = dialect.Splice(body, edits...)
 	}
-	c.nameEdits(edits)
-	return a.c.up.p.NewRequest(a.ctx, providers.RequestParts{
-		Method: c.r.Method, Rest: c.ep.Rest, RawQuery: c.r.URL.RawQuery, Verbatim: c.ep.Provider != "",
-		Header: c.r.Header, Body: body, Credential: a.c.cred,
+	c.nameChanges(w, edits)
+	parts := providers.RequestParts{
+		Method: c.r.Method, Rest: w.rest, RawQuery: c.r.URL.RawQuery, Verbatim: c.ep.Provider != "",
+		Header: c.r.Header, Body: body, Credential: t.cred,
 		AcceptEncoding: c.acceptEncoding(), BodyDecoded: c.decoded, Via: c.g.pseudonym,
-	})
+	}
+	if w.reply != nil {
+		parts.RawQuery, parts.Translated = "", true
+		c.worded = append(c.worded, translated{len(c.attempts) + 1, body})
+	}
+	return t.up.p.NewRequest(a.ctx, parts)
 }
 
 // wantsUsage tells whether the stream must be asked for its usage, which
-// OpenAI's chat protocol sends only on request.
+// OpenAI's chat protocol sends only on request. A translation asks by itself.
 func (c *call) wantsUsage(t *candidate) bool {
-	chat := c.ep.Op == dialect.OpChat || c.ep.Op == dialect.OpCompletions
-	return chat && c.ep.Dialect == llm.OpenAIChat && c.facts.Stream && !c.facts.IncludeUsage && t.up.p.SupportsIncludeUsage()
-}
-
-// nameEdits keeps the names of the edits of the newest attempt; one that
-// concerns the whole call (content-encoding) stays.
-func (c *call) nameEdits(edits []dialect.Edit) {
-	names := make([]string, 0, len(edits)+1)
-	if c.decoded {
-		names = append(names, editEncoding)
-	}
-	for _, e := range edits {
-		names = append(names, e.Name)
-	}
-	c.edits = names
+	w := t.words
+	chat := w.op == dialect.OpChat || w.op == dialect.OpCompletions
+	return w.reply == nil && chat && w.dialect == llm.OpenAIChat && w.facts.Stream && !w.facts.IncludeUsage && t.up.p.SupportsIncludeUsage()
 }
 
 // acceptEncoding is what the upstream may compress with: a stream nothing,
@@ -287,10 +281,14 @@ func (c *call) open(a *attempt) bool {
 		return false
 	}
 	a.src = src
-	a.meter = dialect.NewMeter(dialect.Want{
-		Dialect: c.ep.Dialect, Op: c.ep.Op, Stream: c.facts.Stream,
+	want := dialect.Want{
+		Dialect: a.c.words.dialect, Op: a.c.words.op, Stream: c.facts.Stream,
 		Status: a.resp.StatusCode, Header: a.resp.Header, WithholdUsage: a.edited,
-	})
+	}
+	if a.resp.StatusCode < 300 { // an error is judged, and kept, in the provider's own words
+		want.Reply = a.c.words.reply
+	}
+	a.meter = dialect.NewMeter(want)
 	return true
 }
 
@@ -347,11 +345,11 @@ func (c *call) judgeHead(a *attempt) {
 	}
 	status := a.resp.StatusCode
 	if status >= 300 && status != http.StatusNotModified {
-		a.verdict = providers.Classify(c.ep.Dialect, status, a.resp.Header, append(a.head, a.end...), time.Now())
+		a.verdict = providers.Classify(a.c.words.dialect, status, a.resp.Header, append(a.head, a.end...), time.Now())
 		return
 	}
 	if c.bodyIsCall() {
-		if v := providers.Classify(c.ep.Dialect, status, a.resp.Header, nil, time.Now()); v.Fault != "" {
+		if v := providers.Classify(a.c.words.dialect, status, a.resp.Header, nil, time.Now()); v.Fault != "" {
 			a.verdict = v // a web page, whatever it holds
 			return
 		}

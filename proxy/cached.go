@@ -166,7 +166,7 @@ func temperature(value []byte) float64 {
 // nothing: a conversation or file kept elsewhere, the web, an image behind a
 // URL. What keeps a body from bounding its cost is just that, but for a few.
 func (c *call) outside() string {
-	b := c.size().For(c.plan.targets[0].modelFor(c))
+	b := c.own.size().For(c.plan.targets[0].modelFor(c))
 	for _, cause := range b.Unbounded {
 		switch cause {
 		case "prediction", "compaction", "fallbacks":
@@ -175,15 +175,6 @@ func (c *call) outside() string {
 		}
 	}
 	return ""
-}
-
-// size is how large the call can get, worked out once.
-func (c *call) size() *dialect.Bound {
-	if c.bound == nil {
-		b := dialect.BoundOf(c.ep.Dialect, c.ep.Op, c.body)
-		c.bound = &b
-	}
-	return c.bound
 }
 
 // replayedHeaders are those of an answer that say what its bytes are. The

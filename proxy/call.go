@@ -12,6 +12,7 @@ import (
 
 	"llmgw/providers"
 	"llmgw/providers/dialect"
+	"llmgw/providers/llm"
 	"llmgw/proxy/breaker"
 	"llmgw/proxy/caps"
 	"llmgw/store"
@@ -38,9 +39,12 @@ type call struct {
 	begun    bool                     // the call's row is committed
 	final    bool                     // the outcome is committed, or queued past finish_wait
 	passes   map[string]*breaker.Pass // by target key, ended when the call leaves the target
-	bound    *dialect.Bound           // how large it can get, worked out when a cap asks
+	own      wording                  // the client's words
+	neutral  *llm.Request             // the same in no dialect, once a target needs them translated
+	unused   []string                 // what the caller asked of llmgw and did not get
 	refusals []*caps.Refusal          // of caps, in order
 	unpriced string                   // why a model without a price was not called
+	worded   []translated             // what was sent in other words than the client's
 	answers  []answer                 // what failed targets said, in order
 	edits    []string                 // declared edits of the newest attempt, by name
 	repeat   repeat                   // what the cache has to do with it

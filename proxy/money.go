@@ -170,7 +170,7 @@ func (c *call) substitute(r *caps.Refusal) {
 		return
 	}
 	sub, err := c.set.router.target(r.Substitute)
-	if err != nil || c.planned(sub) || !sub.up.p.Speaks(c.ep.Dialect) {
+	if err != nil || c.planned(sub) || !c.speaks(sub.up) {
 		return
 	}
 	creds, err := sub.up.p.Credentials(c.brought)
@@ -246,7 +246,7 @@ func (e extent) cost(p price.Price, output int64) price.Money {
 
 // extent works out the tightest bound that is still one (SPEC section 6).
 func (c *call) extent(t *candidate, p price.Price) extent {
-	b := c.size().For(t.modelFor(c))
+	b := t.words.size().For(t.modelFor(c))
 	window := p.ContextWindow()
 	e := extent{input: b.Input(), choices: max(b.Choices, 1), known: true}
 	e.input = min(e.input, c.g.sessions.bound(c, t, &b))
@@ -260,7 +260,7 @@ func (c *call) extent(t *candidate, p price.Price) extent {
 	switch most := p.MaxOutput(); {
 	case b.MaxOutput.Known:
 		e.output = b.MaxOutput.N
-	case c.ep.Op == dialect.OpEmbeddings:
+	case t.words.op == dialect.OpEmbeddings:
 	case most.Known:
 		e.output = most.N * int64(e.choices)
 	case window.Known:
@@ -373,7 +373,7 @@ func (s *sessions) bound(c *call, t *candidate, b *dialect.Bound) int64 {
 	if !ok || b.Overhead > last.overhead {
 		return unknown
 	}
-	n := dialect.PrefixBound(last.body, c.body)
+	n := dialect.PrefixBound(last.body, t.words.body)
 	if n == 0 {
 		return unknown
 	}
@@ -382,10 +382,10 @@ func (s *sessions) bound(c *call, t *candidate, b *dialect.Bound) int64 {
 
 // learn remembers a call that was answered and counted.
 func (s *sessions) learn(c *call, t *candidate, usage llm.Usage) {
-	if c.rec.Session == "" || c.bound == nil || !usage.Input.Known || len(c.body) > sessionBody {
+	if c.rec.Session == "" || t.words.bound == nil || !usage.Input.Known || len(t.words.body) > sessionBody {
 		return
 	}
-	b := c.bound.For(t.modelFor(c))
+	b := t.words.bound.For(t.modelFor(c))
 	if len(b.Unbounded) > 0 {
 		return
 	}
@@ -399,7 +399,7 @@ func (s *sessions) learn(c *call, t *candidate, usage llm.Usage) {
 		}
 		s.order = append(s.order, key)
 	}
-	s.last[key] = turn{body: c.body, input: usage.Input.N, overhead: b.Overhead}
+	s.last[key] = turn{body: t.words.body, input: usage.Input.N, overhead: b.Overhead}
 }
 
 // saveCaps leaves how the caps stand for readers.

@@ -47,6 +47,7 @@ type candidate struct {
 	cred   providers.Credential
 	limits FailoverConfig
 	trials [2]*breaker.Trial // claims on the credential while an attempt runs
+	words  *wording          // what it is asked; nil until it is its turn
 	hold   *caps.Hold        // money set aside for the running attempt
 	clamp  llm.Count         // output limit that keeps the attempt within hold; unknown: the caller's
 
@@ -189,11 +190,12 @@ func (c *call) route() *problem {
 	if p != nil {
 		return p
 	}
-	c.rec.Route, c.rec.RouteReason = c.plan.route, c.plan.reason
+	c.rec.Route, c.rec.RouteReason, c.rec.Dropped = c.plan.route, c.plan.reason, c.unused
+	c.own = wording{dialect: c.ep.Dialect, op: c.ep.Op, rest: c.ep.Rest, body: c.body, facts: c.facts}
 	var refused error
 	for _, t := range targets {
-		if !t.up.p.Speaks(c.ep.Dialect) {
-			why := fmt.Sprintf("%s speaks %s, the call %s, and translation is not built yet", t.up.p.Name, t.up.p.Dialect, c.ep.Dialect)
+		if !c.speaks(t.up) {
+			why := fmt.Sprintf("%s speaks %s, and a call of %s to %s cannot be translated into it", t.up.p.Name, t.up.p.Dialect, c.ep.Dialect, c.ep.Rest)
 			c.skip(t, "unsupported", why)
 			if c.set.router.limits(c.plan.route, t.up.p.Name).OnUnsupported == UnsupportedError {
 				return &problem{code: codeUnsupported, message: why + "; failover.on_unsupported = \"error\" refuses the call rather than skip the target"}
@@ -272,7 +274,7 @@ func (c *call) broughtChain() ([]target, *problem) {
 	}
 	if !c.set.cfg.Server.RequestFallbacks {
 		if source != "models" { // those go upstream as they are
-			c.rec.Dropped = append(c.rec.Dropped, source)
+			c.unused = append(c.unused, source)
 		}
 		return nil, nil
 	}

@@ -91,6 +91,9 @@ func (c *call) bodies(status store.Status) []store.Body {
 	if c.final && c.rec.Provider != "" {
 		add("response", c.sent.bytes(), c.sent.size, c.w.Header())
 	}
+	for _, w := range c.worded {
+		add(fmt.Sprintf("attempt.%d.request", w.n), w.body, int64(len(w.body)), nil)
+	}
 	for _, a := range c.answers {
 		if a.status > 0 && a.row.N < len(c.attempts) {
 			add(fmt.Sprintf("attempt.%d", a.row.N), a.body, int64(len(a.body)), a.header)

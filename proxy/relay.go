@@ -49,6 +49,10 @@ func (c *call) commit(a *attempt) {
 	copyHeader(c.w.Header(), a.resp.Header)
 	c.answerHeaders(a)
 	c.rest = a.resp.ContentLength
+	if a.c.words.reply != nil {
+		c.translatedHeader(c.w.Header())
+		c.rest, a.raw = -1, nil
+	}
 	if a.raw != nil {
 		c.decodedAnswer(a)
 	}
@@ -379,7 +383,9 @@ func (c *call) passOn(ans answer) {
 	c.rec.HTTPStatus, c.rec.Error, c.rec.ErrorText = ans.status, string(ans.fault), c.clean(ans.text)
 	c.rec.UpstreamRequestID = ans.row.UpstreamRequestID
 	copyHeader(c.w.Header(), ans.header)
-	if ans.decoded {
+	if ans.translated {
+		c.translatedError(&ans)
+	} else if ans.decoded {
 		c.w.Header().Del("Content-Encoding")
 		c.edits = append(c.edits, "response-content-encoding")
 	}

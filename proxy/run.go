@@ -25,7 +25,8 @@ type answer struct {
 	fault  llm.Fault
 	text   string
 
-	decoded bool // body had a Content-Encoding that was removed
+	decoded    bool // body had a Content-Encoding that was removed
+	translated bool // the target speaks another dialect than the client
 }
 
 // step is what follows from an attempt.
@@ -46,7 +47,12 @@ func (c *call) run() {
 			c.giveUp()
 			return
 		}
-		if !c.fund(t) {
+		worded, p := c.word(t)
+		if p != nil {
+			c.refuse(*p)
+			return
+		}
+		if !worded || !c.fund(t) {
 			continue
 		}
 		a, p := c.try(t)
@@ -363,6 +369,7 @@ func (c *call) keepAnswer(a *attempt) {
 		ans.status, ans.header = a.resp.StatusCode, a.resp.Header
 		ans.body = slices.Concat(a.head, a.end)
 		ans.decoded = a.raw != nil
+		ans.translated = a.c.words.reply != nil
 	}
 	c.answers = append(c.answers, ans)
 }
@@ -378,8 +385,8 @@ func (c *call) handsOn(a *attempt) bool {
 	if a.resp.StatusCode >= 400 {
 		return true
 	}
-	if a.resp.StatusCode >= 300 {
-		return false
+	if a.resp.StatusCode >= 300 || a.c.words.reply != nil {
+		return false // a translated 200 with an error in it: the error is all there is to say
 	}
 	switch a.fault() {
 	case llm.ErrorInBody:
