@@ -43,7 +43,7 @@ func isTimeout(err error) bool {
 // words.
 func isNonsense(err error) bool {
 	text := err.Error()
-	for _, word := range []string{"malformed", "invalid header", "invalid byte in chunk", "chunk length too large", "server response headers exceeded", "unexpected content-length", "bad Content-Length", "too many transfer encodings", "unsupported transfer encoding"} {
+	for _, word := range []string{"malformed", "invalid header", "invalid byte in chunk", "chunk length too large", "server response headers exceeded", "unexpected content-length", "bad Content-Length", "multiple Content-Length", "too many transfer encodings", "unsupported transfer encoding"} {
 		if strings.Contains(text, word) {
 			return true
 		}

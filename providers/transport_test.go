@@ -111,6 +111,7 @@ func TestClassifyTransport(t *testing.T) {
 		{"a proxy that refuses", secure.URL, nil, &http.Transport{Proxy: http.ProxyURL(mustURL(t, "http://"+closed.Addr().String()))}, false, llm.Connect},
 		{"hangs up at once", refusing, nil, nil, true, llm.Reset},
 		{"reset", upstream(t, reset), nil, nil, true, llm.Reset},
+		{"two lengths", upstream(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n1")), nil, nil, true, llm.Malformed},
 		{"cut in the headers", upstream(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 1")), nil, nil, true, llm.Reset},
 		{"cut in the body", upstream(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123")), nil, nil, true, llm.Reset},
 		{"cut in a chunk", upstream(t, answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nx")), nil, nil, true, llm.Reset},
