@@ -159,7 +159,9 @@ func (m *app) wish() {
 	if m.screen == screenBody {
 		w.body, w.width = m.body.part, m.w
 	}
-	w.providers = m.screen == screenProviders || m.layout.providers.h > 0
+	if w.providers = m.screen == screenProviders || m.layout.providers.h > 0; m.screen == screenProviders {
+		w.target = m.providers.target(m.view())
+	}
 	w.spend = m.screen == screenSpend || m.layout.spend.h > 0
 	w.complete = m.prompt.open
 }

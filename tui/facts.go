@@ -84,8 +84,8 @@ type standing struct {
 	word  string // "closed 1/5", "OPEN 18s", "half-open"
 	words string // the same in a sentence
 	style style
-	state string // a Breaker.State, "cooldown", or "nokey"
-	until time.Time
+	state string // a Breaker.State, or "cooldown"
+	fault string // why a credential must rest: an llm.Fault
 }
 
 // standing of provider/model, by the clock.
@@ -95,7 +95,7 @@ func (v view) standing(target string) standing {
 	for i := range v.targets.Breakers {
 		b := &v.targets.Breakers[i]
 		if b.Target == provider && b.State == store.BreakerDisabled {
-			return standing{k.blocked, "disabled", "is disabled: llmgw targets enable " + provider, k.blockedStyle, b.State, time.Time{}}
+			return standing{k.blocked, "disabled", "is disabled: llmgw targets enable " + provider, k.blockedStyle, b.State, ""}
 		}
 	}
 	for i := range v.targets.Breakers {
@@ -115,7 +115,7 @@ func (v view) standing(target string) standing {
 			return v.broken(b)
 		}
 	}
-	return standing{k.ok, "closed", "is closed: calls pass", k.text, store.BreakerClosed, time.Time{}}
+	return standing{k.ok, "closed", "is closed: calls pass", k.text, store.BreakerClosed, ""}
 }
 
 // broken is how a breaker stands.
@@ -124,22 +124,22 @@ func (v view) broken(b *store.Breaker) standing {
 	switch b.StateAt(v.now) {
 	case store.BreakerOpen:
 		left := span(b.Until.Sub(v.now) + time.Second - 1)
-		return standing{k.failed, "OPEN " + left, fmt.Sprintf("is OPEN since %s (%s); the next call after %s is a probe", v.clock(b.Since), b.Reason, left), k.failedStyle, store.BreakerOpen, b.Until}
+		return standing{k.failed, "OPEN " + left, fmt.Sprintf("is OPEN since %s (%s); the next call after %s is a probe", v.clock(b.Since), b.Reason, left), k.failedStyle, store.BreakerOpen, ""}
 	case store.BreakerHalfOpen:
 		words := "is half-open: the next call is a probe"
 		if b.Probing && b.State == store.BreakerHalfOpen {
 			words = "is half-open: a probe is under way"
 		}
-		return standing{k.active, "half-open", words, k.switchedStyle, store.BreakerHalfOpen, time.Time{}}
+		return standing{k.active, "half-open", words, k.switchedStyle, store.BreakerHalfOpen, ""}
 	case store.BreakerDisabled:
-		return standing{k.blocked, "disabled", "is disabled: llmgw targets enable " + b.Target, k.blockedStyle, b.State, time.Time{}}
+		return standing{k.blocked, "disabled", "is disabled: llmgw targets enable " + b.Target, k.blockedStyle, b.State, ""}
 	}
 	word, words := "closed", "is closed: calls pass"
 	if b.Failures > 0 && b.Consecutive > 0 {
 		word = fmt.Sprintf("closed %d/%d", b.Consecutive, b.Failures)
 		words = fmt.Sprintf("is closed after %d of %d faults in a row that open it", b.Consecutive, b.Failures)
 	}
-	return standing{k.ok, word, words, k.text, store.BreakerClosed, time.Time{}}
+	return standing{k.ok, word, words, k.text, store.BreakerClosed, ""}
 }
 
 // cooling is a target whose credential must rest.
@@ -148,9 +148,9 @@ func (v view) cooling(cd *store.Cooldown) standing {
 	reason := spaced(cd.Reason)
 	if left := cd.Until.Sub(v.now); left > 0 {
 		wait := span(left + time.Second - 1)
-		return standing{k.slow, reason + " " + wait, fmt.Sprintf("is %s since %s with key %s; tried again in %s", reason, v.clock(cd.Since), cd.Credential(), wait), k.slowStyle, "cooldown", cd.Until}
+		return standing{k.slow, reason + " " + wait, fmt.Sprintf("is %s since %s with key %s; tried again in %s", reason, v.clock(cd.Since), cd.Credential(), wait), k.slowStyle, "cooldown", cd.Reason}
 	}
-	return standing{k.slow, reason, fmt.Sprintf("was %s with key %s; the next call is a trial", reason, cd.Credential()), k.slowStyle, "cooldown", time.Time{}}
+	return standing{k.slow, reason, fmt.Sprintf("was %s with key %s; the next call is a trial", reason, cd.Credential()), k.slowStyle, "cooldown", cd.Reason}
 }
 
 // clock is a time of day, with the date when that is another one.

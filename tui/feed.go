@@ -322,11 +322,16 @@ func (f *feed) states(ctx context.Context, s *snapshot) (err error) {
 	return err
 }
 
-func (f *feed) spentToday(ctx context.Context, now time.Time) (store.Sum, error) {
-	if f.opt.Zone != nil {
-		now = now.In(f.opt.Zone)
+// local is now in the zone whose days are shown.
+func (f *feed) local(now time.Time) time.Time {
+	if f.opt.Zone == nil {
+		return now
 	}
-	list, err := f.r.Sums(ctx, store.SumQuery{Since: store.DayStart(now), Now: now, WithoutLatency: true})
+	return now.In(f.opt.Zone)
+}
+
+func (f *feed) spentToday(ctx context.Context, now time.Time) (store.Sum, error) {
+	list, err := f.r.Sums(ctx, store.SumQuery{Since: store.DayStart(f.local(now)), Now: now, WithoutLatency: true})
 	if err != nil || len(list) == 0 {
 		return store.Sum{}, err
 	}
@@ -366,7 +371,7 @@ func (f *feed) screens(ctx context.Context, s *snapshot, now time.Time) (err err
 	fresh := f.totalsAt.Equal(now) // reports go with the header
 	if !w.providers {
 		s.providers = nil
-	} else if fresh || s.providers == nil || w.since != f.last.want.since {
+	} else if fresh || s.providers == nil || w.since != f.last.want.since || w.target != f.last.want.target {
 		if s.providers, err = readProviders(ctx, f.r, w, now); err != nil {
 			return err
 		}
@@ -374,7 +379,7 @@ func (f *feed) screens(ctx context.Context, s *snapshot, now time.Time) (err err
 	if !w.spend {
 		s.spend = nil
 	} else if fresh || s.spend == nil || w.period != f.last.want.period || w.group != f.last.want.group {
-		if s.spend, err = readSpend(ctx, f.r, w, now); err != nil {
+		if s.spend, err = readSpend(ctx, f.r, w, f.local(now)); err != nil {
 			return err
 		}
 	}

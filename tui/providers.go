@@ -2,26 +2,347 @@ package tui
 
 import (
 	"context"
+	"encoding/csv"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"llmgw/providers/price"
 	"llmgw/store"
 )
 
 // providersSpan is the span of time of the providers screen.
 type providersSpan int
 
+// The spans, in the order of the key.
+const (
+	lastHour providersSpan = iota
+	lastDay
+	lastQuarter
+	spanCount
+)
+
+func (s providersSpan) length() time.Duration {
+	return [...]time.Duration{time.Hour, 24 * time.Hour, 15 * time.Minute}[s]
+}
+
+func (s providersSpan) words() string { return [...]string{"1 h", "24 h", "15 min"}[s] }
+
 // providers is the screen and the strip of providers.
-type providers struct{ cursor int }
+type providers struct {
+	cursor   string          // the target under the cursor: a provider, or provider/model
+	expanded map[string]bool // providers whose models are shown
+	sort     int             // of providerSorts
+	reverse  bool
+}
 
-// providersData is what is shown of them.
-type providersData struct{}
+// providersData is how the providers fared.
+type providersData struct {
+	span   providersSpan
+	from   time.Time // what is counted begins here
+	uses   []store.TargetUse
+	of     string // the target whose faults are listed
+	faults []store.FaultRow
+}
 
-func (p *providers) render(a area, v view) []string { return []string{"providers"} }
-
-func (p *providers) act(m *app, do action) tea.Cmd { return nil }
+const (
+	useSlices   = 60 // of the span; a number with many divisors
+	faultsShown = 12
+)
 
 func readProviders(ctx context.Context, r *store.Reader, w want, now time.Time) (*providersData, error) {
-	return &providersData{}, nil
+	d := &providersData{span: w.since, of: w.target}
+	since := now.Add(-w.since.length())
+	var err error
+	if d.uses, d.from, err = r.Use(ctx, since, now, useSlices); err != nil || w.target == "" {
+		return d, err
+	}
+	provider, model, _ := strings.Cut(w.target, "/")
+	// Why a target rests may be older than what is counted.
+	d.faults, err = r.Faults(ctx, provider, model, now.Add(-lastDay.length()), faultsShown)
+	return d, err
+}
+
+// targetRow is a line of the table.
+type targetRow struct {
+	name     string // provider, or provider/model
+	shown    string // in the table
+	provider string
+	inner    bool // a model below its provider
+	standing standing
+	use      store.TargetUse
+}
+
+// providerSorts are the orders: that of the configuration first.
+var providerSorts = []struct {
+	name string
+	by   func(r *targetRow) int64
+}{
+	{"configuration", nil},
+	{"tries", func(r *targetRow) int64 { return r.use.Attempts }},
+	{"faults", func(r *targetRow) int64 { return r.use.Faults }},
+	{"p95", func(r *targetRow) int64 { d, _ := r.use.Took.Quantile(0.95); return int64(d) }},
+	{"cost", func(r *targetRow) int64 { return int64(r.use.Cost) }},
+}
+
+func (p *providers) act(m *app, do action) tea.Cmd {
+	rows := p.rows(m.view())
+	if len(rows) == 0 {
+		return nil
+	}
+	at := p.index(rows)
+	page := max(m.h/2, 1)
+	switch do {
+	case doUp:
+		at--
+	case doDown:
+		at++
+	case doHalfUp, doPageUp:
+		at -= page
+	case doHalfDown, doPageDown:
+		at += page
+	case doFirst:
+		at = 0
+	case doLast:
+		at = len(rows) - 1
+	case doSort:
+		p.sort, p.reverse = (p.sort+1)%len(providerSorts), false
+		return m.say("sorted by " + providerSorts[p.sort].name)
+	case doReverse:
+		p.reverse = !p.reverse
+		return nil
+	case doWindow:
+		m.want.since = (m.want.since + 1) % spanCount
+		return nil
+	case doExpand:
+		p.expand(rows[at].provider)
+		return nil
+	case doOpen, doLike:
+		if rows[at].inner {
+			m.filterBy("target:" + quoted(rows[at].name))
+			return nil
+		}
+		m.filterBy("provider:" + quoted(rows[at].provider))
+		return nil
+	case doCopy:
+		return m.copy(targetsCSV(rows), "the table as CSV")
+	}
+	p.cursor = rows[min(max(at, 0), len(rows)-1)].name
+	return nil
+}
+
+func (p *providers) expand(provider string) {
+	if p.expanded == nil {
+		p.expanded = map[string]bool{}
+	}
+	p.expanded[provider] = !p.expanded[provider]
+}
+
+// index is the row under the cursor: before it was moved, a target that is in
+// trouble, if there is one.
+func (p *providers) index(rows []targetRow) int {
+	for i := range rows {
+		if rows[i].name == p.cursor {
+			return i
+		}
+	}
+	at := 0
+	for i := len(rows) - 1; i >= 0; i-- {
+		switch rows[i].standing.state {
+		case store.BreakerOpen:
+			return i
+		case store.BreakerClosed:
+		default:
+			at = i
+		}
+	}
+	return at
+}
+
+// target is what the cursor is on; empty while nothing is known.
+func (p *providers) target(v view) string {
+	rows := p.rows(v)
+	if len(rows) == 0 {
+		return ""
+	}
+	return rows[p.index(rows)].name
+}
+
+func (p *providers) render(a area, v view) []string {
+	k := v.look
+	if v.snapshot.providers == nil {
+		return []string{" " + k.dim.paint("reading"+k.cut)}
+	}
+	rows := p.rows(v)
+	if len(rows) == 0 {
+		return []string{"", "  No providers are known: no llmgw has run on this record."}
+	}
+	at := p.index(rows)
+	room := len(rows)
+	var below []string
+	if strip := a.h < tallPane; !strip {
+		below = p.about(v, &rows[at], a)
+		room = min(room, max(a.h-1-len(below)-1, 3))
+	} else {
+		room = min(room, max(a.h-1, 0))
+	}
+	t := tableFor(v, a)
+	lines := []string{t.head(v)}
+	top := max(min(at-room/2, len(rows)-room), 0)
+	for i := top; i < min(top+room, len(rows)); i++ {
+		lines = append(lines, t.row(v, &rows[i], i == at && a.focused))
+	}
+	if below != nil {
+		lines = append(append(lines, k.dim.paint(strings.Repeat(k.rule, a.w))), below...)
+	}
+	return lines
+}
+
+// tallPane is the height from which on a pane also tells about what is under
+// its cursor.
+const tallPane = 16
+
+// targetTable is the widths of the table's columns.
+type targetTable struct {
+	name, breaker, spark int
+	money                bool
+	latency              bool
+}
+
+func tableFor(v view, a area) targetTable {
+	t := targetTable{name: 22, breaker: 16, latency: a.w >= narrowWidth}
+	switch {
+	case a.w >= twoColumns:
+		t.name, t.breaker, t.money = 28, 20, true
+	case a.w < narrowWidth:
+		t.name, t.breaker = max(min(a.w-32, 30), 8), 14
+	}
+	left := a.w - 4 - t.name - t.breaker - 2 - 6*4 - 2
+	if t.money {
+		left -= 16
+	}
+	for _, n := range []int{60, 30, 20, 15, 12, 10} {
+		if n <= left {
+			t.spark = n
+			break
+		}
+	}
+	return t
+}
+
+func (t *targetTable) head(v view) string {
+	k := v.look
+	text := "    " + k.fit("TARGET", t.name) + " " + k.fit("BREAKER", t.breaker) + " TRIES FAULT"
+	if t.latency {
+		text += "   P50   P95"
+	}
+	if t.money {
+		text += "  TOK/S     COST"
+	}
+	if t.spark > 0 {
+		text += "  LAST " + strings.ToUpper(v.snapshot.providers.span.words())
+	}
+	return k.dim.paint(text)
+}
+
+func (t *targetTable) row(v view, r *targetRow, selected bool) string {
+	k := v.look
+	n := line{}
+	mark := " "
+	if selected {
+		mark = k.cursor
+	}
+	n.add(k.text, mark+" ")
+	n.add(r.standing.style, r.standing.glyph)
+	n.add(k.text, " ")
+	base := k.text
+	if selected {
+		base = k.selected
+	}
+	n.add(base, k.fit(k.outside(r.shown, t.name), t.name))
+	n.add(k.text, " ")
+	n.add(r.standing.style, k.fit(k.outside(r.standing.word, t.breaker), t.breaker))
+	n.add(k.text, t.figures(k, r))
+	if t.spark > 0 && r.use.Attempts > 0 {
+		n.add(k.text, "  ")
+		t.sparks(k, &n, &r.use)
+	}
+	return n.String()
+}
+
+func (t *targetTable) figures(k *look, r *targetRow) string {
+	u := &r.use
+	if u.Attempts == 0 {
+		return k.fitRight(k.none, 6)
+	}
+	text := k.fitRight(short(u.Attempts), 6) + k.fitRight(k.percent(u.Faults, u.Attempts-u.Running), 6)
+	if !t.latency {
+		return text
+	}
+	for _, q := range []float64{0.5, 0.95} {
+		d, ok := u.Took.Quantile(q)
+		if !ok {
+			d = -1
+		}
+		text += k.fitRight(k.seconds(d), 6)
+	}
+	if !t.money {
+		return text
+	}
+	speed := k.none
+	if n, ok := u.TokensPerSecond(); ok {
+		speed = strconv.FormatInt(n, 10)
+	}
+	cost := usd(u.Cost)
+	if u.Unpriced > 0 {
+		cost += "+?"
+	}
+	return text + k.fitRight(speed, 7) + k.fitRight(cost, 9)
+}
+
+// sparks draws attempts over time; where most of them failed, as such.
+func (t *targetTable) sparks(k *look, n *line, u *store.TargetUse) {
+	per := useSlices / t.spark
+	ok, bad := make([]int64, t.spark), make([]int64, t.spark)
+	var most int64
+	for i := range u.OK {
+		ok[i/per] += u.OK[i]
+		bad[i/per] += u.Failed[i]
+	}
+	for i := range ok {
+		most = max(most, ok[i]+bad[i])
+	}
+	for i := range ok {
+		switch all := ok[i] + bad[i]; {
+		case all == 0:
+			n.add(k.dim, k.spark[0])
+		case bad[i]*2 >= all:
+			n.add(k.failedStyle, k.held)
+		default:
+			n.add(k.text, k.spark[max(1, all*int64(len(k.spark)-1)/most)])
+		}
+	}
+}
+
+func targetsCSV(rows []targetRow) string {
+	lines := [][]string{{"target", "state", "tries", "faults", "p50_ms", "p95_ms", "cost_usd", "unpriced"}}
+	for i := range rows {
+		r := &rows[i]
+		quantile := func(q float64) string {
+			if d, ok := r.use.Took.Quantile(q); ok {
+				return strconv.FormatInt(d.Milliseconds(), 10)
+			}
+			return ""
+		}
+		lines = append(lines, []string{
+			store.Clean(r.name), r.standing.state, fmt.Sprint(r.use.Attempts), fmt.Sprint(r.use.Faults),
+			quantile(0.5), quantile(0.95), price.Money(r.use.Cost).String(), fmt.Sprint(r.use.Unpriced),
+		})
+	}
+	var b strings.Builder
+	_ = csv.NewWriter(&b).WriteAll(lines) // a Builder takes everything
+	return b.String()
 }

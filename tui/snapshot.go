@@ -55,7 +55,8 @@ type want struct {
 	width     int    // of that text, in cells
 	providers bool   // the providers are visible, and since when
 	since     providersSpan
-	spend     bool // so is the spending
+	target    string // whose faults are listed
+	spend     bool   // so is the spending
 	period    spendPeriod
 	group     spendGroup
 

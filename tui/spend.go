@@ -2,10 +2,13 @@ package tui
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"llmgw/providers/price"
 	"llmgw/store"
 )
 
@@ -15,16 +18,225 @@ type (
 	spendGroup  int
 )
 
+// The periods, in the order of the key, as `llmgw spend --since` takes them.
+var spendPeriods = [...]string{"today", "7d", "30d"}
+
+// The groups, in the order of the key, as `llmgw spend --by` takes them.
+var spendGroups = [...]string{"model", "provider", "client", "project", "route", "day"}
+
+func (p spendPeriod) word() string { return spendPeriods[p] }
+func (g spendGroup) word() string  { return spendGroups[g] }
+
 // spend is the screen and the strip of spending.
 type spend struct{ cursor int }
 
-// spendData is what is shown of it.
-type spendData struct{}
+// spendData is what was spent.
+type spendData struct {
+	period spendPeriod
+	group  spendGroup
+	rows   []spendRow
+	total  store.Sum
 
-func (s *spend) render(a area, v view) []string { return []string{"spend"} }
+	today    price.Money
+	quarters []price.Money // of today, an element for each quarter of an hour until now
+	burn     price.Amount  // an hour, by the last 15 minutes; unknown before there are 5 of them
+}
 
-func (s *spend) act(m *app, do action) tea.Cmd { return nil }
+// spendRow is what was spent under one name.
+type spendRow struct {
+	name string
+	sum  store.Sum
+}
 
+const (
+	quarter   = 15 * time.Minute
+	burnLeast = 5 * time.Minute
+)
+
+// readSpend adds up as `llmgw spend` does. Days are those of now's zone.
 func readSpend(ctx context.Context, r *store.Reader, w want, now time.Time) (*spendData, error) {
-	return &spendData{}, nil
+	d := &spendData{period: w.period, group: w.group}
+	since, err := store.ParseSince(w.period.word(), now)
+	if err != nil {
+		return nil, err
+	}
+	if w.group.word() == "day" {
+		err = d.byDay(ctx, r, since, now)
+	} else {
+		err = d.byName(ctx, r, since, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range d.rows {
+		addSum(&d.total, &d.rows[i].sum)
+	}
+	return d, d.readBurn(ctx, r, now)
+}
+
+func (d *spendData) byName(ctx context.Context, r *store.Reader, since, now time.Time) error {
+	list, err := r.Sums(ctx, store.SumQuery{Since: since, By: []string{d.group.word()}, Now: now, WithoutLatency: true})
+	for _, s := range list {
+		d.rows = append(d.rows, spendRow{s.By[0], s})
+	}
+	slices.SortStableFunc(d.rows, func(a, b spendRow) int {
+		if a.sum.Cost != b.sum.Cost {
+			return int(min(max(b.sum.Cost-a.sum.Cost, -1), 1))
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return err
+}
+
+// byDay adds up local days, which the store does not know.
+func (d *spendData) byDay(ctx context.Context, r *store.Reader, since, now time.Time) error {
+	for from := since.In(now.Location()); from.Before(now); from = store.NextDay(from) {
+		q := store.SumQuery{Since: from, Until: store.NextDay(from), Now: now, WithoutLatency: true}
+		if q.Until.After(now) {
+			q.Until = time.Time{}
+		}
+		list, err := r.Sums(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			d.rows = append(d.rows, spendRow{from.Format(time.DateOnly), s})
+		}
+	}
+	return nil
+}
+
+// readBurn reads how today's money went.
+func (d *spendData) readBurn(ctx context.Context, r *store.Reader, now time.Time) error {
+	start := store.DayStart(now)
+	list, err := r.Sums(ctx, store.SumQuery{Since: start, By: []string{"bucket"}, Now: now, WithoutLatency: true})
+	if err != nil {
+		return err
+	}
+	d.quarters = make([]price.Money, int(now.Sub(start)/quarter)+1)
+	for _, s := range list {
+		at, err := time.Parse(time.RFC3339, s.By[0])
+		if err != nil {
+			return err
+		}
+		if i := int(at.Sub(start) / quarter); i >= 0 && i < len(d.quarters) {
+			d.quarters[i] += s.Cost
+		}
+		d.today += s.Cost
+	}
+	uses, from, err := r.Use(ctx, now.Add(-quarter), now, 15)
+	if err != nil {
+		return err
+	}
+	d.burn = burnOf(uses, now.Sub(from))
+	return nil
+}
+
+// burnOf is the rate of the last minutes. It only predicts, so it may be
+// worked out in floating point.
+func burnOf(uses []store.TargetUse, span time.Duration) price.Amount {
+	var sum price.Money
+	first := 15
+	for i := range uses {
+		sum += uses[i].Cost
+		for at := range uses[i].OK {
+			if uses[i].OK[at]+uses[i].Failed[at] > 0 {
+				first = min(first, at)
+			}
+		}
+	}
+	span -= time.Duration(first) * span / 15 // before that nobody called
+	if span < burnLeast {
+		return price.Amount{}
+	}
+	return price.Of(price.Money(float64(sum) / span.Hours()))
+}
+
+func addSum(into, s *store.Sum) {
+	into.Calls, into.FailedCalls = into.Calls+s.Calls, into.FailedCalls+s.FailedCalls
+	into.Attempts, into.FailedAttempts = into.Attempts+s.Attempts, into.FailedAttempts+s.FailedAttempts
+	into.InputTokens, into.OutputTokens = into.InputTokens+s.InputTokens, into.OutputTokens+s.OutputTokens
+	into.CachedInputTokens, into.CacheWriteTokens = into.CachedInputTokens+s.CachedInputTokens, into.CacheWriteTokens+s.CacheWriteTokens
+	into.ReasoningTokens += s.ReasoningTokens
+	into.Cost, into.Estimated = into.Cost+s.Cost, into.Estimated+s.Estimated
+	into.Plan, into.Saved = into.Plan+s.Plan, into.Saved+s.Saved
+	into.UnpricedCalls, into.CacheHits = into.UnpricedCalls+s.UnpricedCalls, into.CacheHits+s.CacheHits
+}
+
+func (s *spend) act(m *app, do action) tea.Cmd {
+	d := m.snap.spend
+	switch do {
+	case doGroup:
+		m.want.group = (m.want.group + 1) % spendGroup(len(spendGroups))
+		s.cursor = 0
+	case doWindow:
+		m.want.period = (m.want.period + 1) % spendPeriod(len(spendPeriods))
+		s.cursor = 0
+	case doUp:
+		s.cursor--
+	case doDown:
+		s.cursor++
+	case doHalfUp, doPageUp:
+		s.cursor -= max(m.h/4, 1)
+	case doHalfDown, doPageDown:
+		s.cursor += max(m.h/4, 1)
+	case doFirst:
+		s.cursor = 0
+	case doLast:
+		s.cursor = 1 << 40
+	case doOpen:
+		return s.open(m, d)
+	case doCopy:
+		if d == nil || len(d.rows) == 0 {
+			return m.say("nothing to copy: nothing was spent")
+		}
+		return m.copy(d.csv(), "the table as CSV")
+	case doSort, doReverse:
+		return m.say("what costs most is at the top; days are in their order")
+	}
+	rows := 0
+	if d != nil {
+		rows = len(d.rows)
+	}
+	s.cursor = max(min(s.cursor, rows-1), 0)
+	return nil
+}
+
+// open shows the calls behind a row.
+func (s *spend) open(m *app, d *spendData) tea.Cmd {
+	if d == nil || s.cursor >= len(d.rows) {
+		return m.say("there is no row to open")
+	}
+	name := d.rows[s.cursor].name
+	switch {
+	case d.group.word() == "day":
+		m.filterBy("since:" + name)
+	case name == "":
+		return m.say("these calls have no " + d.group.word() + " to filter by")
+	default:
+		m.filterBy(d.group.word() + ":" + quoted(name) + " since:" + d.period.word())
+	}
+	return nil
+}
+
+// render is caps, the burn rate and a table; a strip leaves some of it out.
+func (s *spend) render(a area, v view) []string {
+	k, d := v.look, v.snapshot.spend
+	lines := v.capLines(a)
+	if d == nil {
+		return append(lines, "", " "+k.dim.paint("reading"+k.cut))
+	}
+	switch {
+	case a.h < tallPane:
+		lines = append(lines, "", d.burnLine(v, a.w), "")
+	case a.w >= twoColumns && a.h >= paneHeight:
+		lines = append(lines, k.dim.paint(strings.Repeat(k.rule, a.w)))
+		lines = append(lines, d.burnChart(v, a.w)...)
+		lines = append(lines, k.dim.paint(strings.Repeat(k.rule, a.w)))
+	default:
+		lines = append(lines, "")
+		lines = append(lines, d.burnLines(v, a.w)...)
+		lines = append(lines, "")
+	}
+	return append(lines, s.table(v, d, area{w: a.w, h: a.h - len(lines), focused: a.focused}, a.h < tallPane)...)
 }

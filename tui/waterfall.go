@@ -15,7 +15,6 @@ type chart struct {
 	total time.Duration
 	label int // cells before the bars
 	w     int // of the bars
-	words int // cells after them; 0: words go below
 }
 
 // waterfall draws the attempts of a call: when each was made, how its time was
@@ -57,10 +56,7 @@ func newChart(v view, c *store.CallRow, w int) chart {
 		}
 	}
 	ch.total = max(end.Sub(c.StartedAt), time.Millisecond)
-	if w >= twoColumns {
-		ch.words = w / 3
-	}
-	ch.w = max(w-ch.label-ch.words-3, 4)
+	ch.w = max(w-ch.label-3, 4)
 	return ch
 }
 
@@ -130,12 +126,10 @@ func (ch *chart) attempt(v view, c *store.CallRow, a *store.Attempt) []string {
 	n.add(st, k.fit(" "+glyph+" "+k.outside(endWord(a), 10), 13))
 	ch.bar(v, &n, a)
 	words := k.attemptWords(c, a)
-	if words = k.outside(words, ch.label+ch.w+ch.words-4); width(words) <= ch.words {
-		n.to(ch.label + ch.w + 2)
-		n.add(k.dim, words)
+	if words == "" {
 		return []string{n.String()}
 	}
-	return []string{n.String(), "    " + k.dim.paint(words)}
+	return []string{n.String(), "    " + k.dim.paint(k.outside(words, ch.label+ch.w-3))}
 }
 
 func endWord(a *store.Attempt) string {
