@@ -2,12 +2,13 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"time"
+
+	"llmgw/store"
 )
 
 // configPoll is how often the configuration file is looked at.
@@ -47,28 +48,18 @@ func stamp(path string) string {
 	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
 }
 
-// reloadOutcome is what readers find under the state "reload".
-type reloadOutcome struct {
-	At    time.Time `json:"at"`
-	Error string    `json:"error"` // "" when the configuration is in force
-}
-
 // reload puts the file's present content in force as a whole, or says loudly
 // that it cannot and keeps what was.
 func (s *server) reload() {
 	err := s.tryReload()
-	out := reloadOutcome{At: time.Now().UTC()}
+	out := store.Reload{At: time.Now().UTC()}
 	if err != nil {
 		out.Error = err.Error()
 		s.log.Error("the configuration was not reloaded; the old one stays in force", "file", s.file.path, "err", err)
 	} else {
 		s.log.Info("the configuration was reloaded", "file", s.file.path)
 	}
-	text, err := json.Marshal(out)
-	if err != nil {
-		panic(err) // a time and a string
-	}
-	s.store.SetState("reload", text)
+	s.store.SetReload(out)
 }
 
 func (s *server) tryReload() error {
@@ -89,6 +80,7 @@ func (s *server) tryReload() error {
 	if err := s.gateway.Reload(cfg); err != nil {
 		return err
 	}
+	s.saveSetup(f, cfg)
 	s.current.Store(f)
 	return nil
 }

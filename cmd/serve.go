@@ -243,6 +243,8 @@ func (s *server) openGateway() error {
 		return err
 	}
 	s.gateway = gw
+	s.saveSetup(s.file, cfg)
+	s.store.SetReload(store.Reload{}) // what an earlier server could not reload is over
 	s.later(func() error { gw.Close(); return nil })
 	s.http = &http.Server{
 		Handler:           gw,
