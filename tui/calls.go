@@ -234,7 +234,7 @@ const (
 
 // columnsFor lays the columns out in w cells.
 func columnsFor(w int, age bool) columns {
-	c := columns{time: 8, try: 4, first: 6, total: 7, in: 7, out: 7, rate: 6, cost: 8, by: 9, age: age}
+	c := columns{time: 8, try: 4, first: 6, total: 7, in: 7, out: 7, rate: 6, cost: 8, by: 11, age: age}
 	if w >= 100 {
 		c.first, c.total, c.cost = 7, 8, 9 // air
 	}

@@ -43,7 +43,8 @@ type feed struct {
 	read     bool      // last holds something
 	serverAt time.Time // of the last look at the server
 	totalsAt time.Time // of the last header figures
-	behind   bool      // they are older than the calls
+	detailAt time.Time // of the last detail of a call
+	behind   bool      // some of that is older than the calls
 }
 
 func newFeed(ctx context.Context, o Options) *feed {
@@ -357,11 +358,9 @@ func (f *feed) count(ctx context.Context, w want, now time.Time) (int64, error) 
 // screens reads what only the visible screens need.
 func (f *feed) screens(ctx context.Context, s *snapshot, now time.Time) (err error) {
 	w := s.want
-	s.detail, s.body = nil, nil
-	if w.detail != "" {
-		if s.detail, err = readDetail(ctx, f.r, w); err != nil {
-			return err
-		}
+	s.body = nil
+	if err = f.detail(ctx, s, now); err != nil {
+		return err
 	}
 	if w.body != "" {
 		if s.body, err = readBody(ctx, f.r, w, f.last.body); err != nil {
@@ -384,6 +383,24 @@ func (f *feed) screens(ctx context.Context, s *snapshot, now time.Time) (err err
 		}
 	}
 	return nil
+}
+
+// detail reads what the list does not have of one call: at once when the user
+// chose it, once a second while the newest call is shown whichever it is.
+func (f *feed) detail(ctx context.Context, s *snapshot, now time.Time) (err error) {
+	w, age := s.want, now.Sub(f.detailAt)
+	chosen := w.around != "" && w.detail != f.last.want.detail
+	switch {
+	case w.detail == "":
+		s.detail = nil
+		return nil
+	case !chosen && age < totalsEvery && s.detail != nil:
+		f.behind = true
+		return nil
+	}
+	s.detail, err = readDetail(ctx, f.r, w)
+	f.detailAt = now
+	return err
 }
 
 // query is the calls that are wanted.

@@ -44,6 +44,9 @@ func (m *app) middle() []string {
 	case m.screen == screenSpend:
 		return m.look.box(m.spend.render(whole, v), whole)
 	}
+	if m.snap.empty() {
+		return m.look.box(m.blank(whole), whole)
+	}
 	return m.panes(v)
 }
 
@@ -117,9 +120,6 @@ func (k *look) beside(left []string, w int, right []string) []string {
 // list is the pane of calls, with its notices and the line of its status.
 func (m *app) list(v view) []string {
 	a := m.layout.body
-	if m.snap.empty() {
-		return m.look.box(m.blank(a), a)
-	}
 	notices := m.notices(a.w)
 	rows := m.calls.render(area{a.w, a.h, a.focused}, v, m.layout.narrow)
 	lines := append(notices, rows...)

@@ -168,8 +168,8 @@ func (m *app) notices(w int) []string {
 func (m *app) stopped() string {
 	beat := m.snap.server.Heartbeat
 	if beat.IsZero() || beat.Unix() <= 0 {
-		return "serve is not running. Showing what was recorded."
+		return "serve is not running. Showing what was recorded. Start it: llmgw serve"
 	}
 	return "serve stopped " + span(m.now.Sub(beat)) + " ago (last heartbeat " +
-		beat.In(m.opt.Zone).Format("15:04:05") + "). Showing what it recorded."
+		beat.In(m.opt.Zone).Format("15:04:05") + "). Showing what it recorded. Start it: llmgw serve"
 }
