@@ -156,35 +156,40 @@ func (e *encoder) chatReasoning() {
 	r := e.req.Reasoning
 	switch {
 	case r == nil:
+		return
 	case e.own:
 		if e.req.Spelled[llm.FieldEffort] == "" {
 			e.maybeText("reasoning_effort", r.Effort)
 		}
 		e.extra("", r.Source)
-	case r.Effort != nil && fixedEffort(e.t.Model):
-		e.change(Dropped, "", llm.FieldEffort, "the model does not reason")
-	case r.Effort != nil:
-		e.text("reasoning_effort", *r.Effort)
-		e.lostBudget(r)
-	case r.Budget.Known && openAIReasons(e.t.Model):
-		e.word("reasoning_effort", effortOf(r.Budget.N))
-		e.lostBudget(r)
-	default:
-		e.lostBudget(r)
-	}
-	if r == nil || e.own {
 		return
-	}
-	if r.Mode != "" {
+	case r.Mode != "":
 		e.lose("", llm.FieldThinking)
 	}
+	e.chatEffort(r)
 	if r.Display != nil {
 		e.lose("", llm.FieldDisplay)
 	}
 }
 
-func (e *encoder) lostBudget(r *llm.Reasoning) {
-	if r.Budget.Known {
+// chatEffort writes an effort, the one that was asked for or the nearest to
+// the budget.
+func (e *encoder) chatEffort(r *llm.Reasoning) {
+	const why = "the model does not reason"
+	fixed := fixedEffort(e.t.Model)
+	switch {
+	case r.Effort != nil && fixed:
+		e.change(Dropped, "", llm.FieldEffort, why)
+	case r.Effort != nil:
+		e.text("reasoning_effort", *r.Effort)
+	case r.Budget.Known && !fixed:
+		e.word("reasoning_effort", effortOf(r.Budget.N))
+	}
+	switch {
+	case !r.Budget.Known:
+	case fixed:
+		e.change(Dropped, "", llm.FieldBudget, why)
+	default:
 		e.lose("", llm.FieldBudget)
 	}
 }
