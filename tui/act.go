@@ -6,6 +6,23 @@ import (
 	"llmgw/store"
 )
 
+// typed takes what was typed. Keys that arrive together, as they do over a slow
+// line, are one message; what is pasted is text and no keys.
+func (m *app) typed(msg tea.KeyMsg) tea.Cmd {
+	if msg.Type != tea.KeyRunes || len(msg.Runes) < 2 || msg.Paste && (m.prompt.open || m.body.search.open) {
+		return m.key(msg)
+	}
+	if msg.Paste {
+		return m.say("open the filter (/) to paste into it")
+	}
+	var cmds []tea.Cmd
+	for _, r := range msg.Runes {
+		cmds = append(cmds, m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: msg.Alt}))
+		m.settle()
+	}
+	return tea.Batch(cmds...)
+}
+
 // key takes a key: for the help, the prompt, or by the table.
 func (m *app) key(msg tea.KeyMsg) tea.Cmd {
 	name := msg.String()
@@ -253,7 +270,7 @@ func arrangePanes(w, h int) []pane {
 }
 
 func (m *app) quit() tea.Cmd {
-	m.quitting = true
+
 	return tea.Quit
 }
 

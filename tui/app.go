@@ -36,10 +36,9 @@ type app struct {
 	spend     spend
 	prompt    prompt
 
-	toast    string // a passing message
-	toasted  int    // counts them, so that an old timer ends no new one
-	ticking  bool
-	quitting bool
+	toast   string // a passing message
+	toasted int    // counts them, so that an old timer ends no new one
+	ticking bool
 }
 
 // view is what a screen draws from, besides its own state.
@@ -99,7 +98,7 @@ func (m *app) take(msg tea.Msg) tea.Cmd {
 			m.w, m.h = 80, 24 // a terminal that does not know its size
 		}
 	case tea.KeyMsg:
-		return m.key(msg)
+		return m.typed(msg)
 	case tea.MouseMsg:
 		return m.mouse(msg)
 	case snapshotMsg:

@@ -7,9 +7,6 @@ import (
 // View draws everything anew; whatever did not change comes from the cache of
 // rows. It changes nothing.
 func (m *app) View() string {
-	if m.quitting {
-		return ""
-	}
 	return strings.Join(m.lines(), "\n")
 }
 
