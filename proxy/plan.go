@@ -53,6 +53,7 @@ type candidate struct {
 
 	tries    int
 	done     bool      // not to be tried again by this call
+	passed   bool      // passed over, on record, for one that has the same model; its turn may come
 	fault    llm.Fault // of its last try
 	failing  bool      // it failed this call and waits to be tried again
 	unedited bool      // our own edits are left out, since they may be what it refuses

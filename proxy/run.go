@@ -115,13 +115,17 @@ func (c *call) choose() (*candidate, time.Duration, string) {
 			return t, 0, ""
 		}
 		if other := c.sameModelReady(t); other != nil {
+			if t.tries == 0 && !t.passed {
+				t.passed = true
+				c.note(t, skipWord(cd), coolingText(cd, now)+"; "+other.targetKey(c)+" with "+cmp.Or(other.cred.ID, "no key")+" is asked for the same model")
+			}
 			return other, 0, ""
 		}
 		if wait := cd.Until.Sub(now); c.worthWaiting(t, wait) {
 			return t, wait, strings.ReplaceAll(cd.Reason, "_", " ") + " by " + t.up.p.Name
 		}
-		if t.tries > 0 {
-			t.done = true // its own row says what it asked for
+		if t.tries > 0 || t.passed {
+			t.done = true // a row of it says why
 			continue
 		}
 		c.skipCandidate(t, skipWord(cd), coolingText(cd, now))
@@ -182,9 +186,15 @@ func (c *call) pause(d time.Duration, why string) bool {
 	return ctx.Err() == nil
 }
 
-// skipCandidate records that a candidate was passed over without a call.
+// skipCandidate records that a candidate was passed over without a call, and
+// takes it out of this one.
 func (c *call) skipCandidate(t *candidate, why, text string) {
 	t.done = true
+	c.note(t, why, text)
+}
+
+// note adds the row of a candidate that is passed over.
+func (c *call) note(t *candidate, why, text string) {
 	c.skip(t.target, why, text)
 	row := c.attempts[len(c.attempts)-1]
 	row.Key, row.Model = t.cred.ID, t.modelFor(c)

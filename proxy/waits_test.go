@@ -410,3 +410,28 @@ func TestClientsOwnKeyIsItsOwnBusiness(t *testing.T) {
 		}
 	}
 }
+
+// TestPassedOverForTheSameModel: a target that cools down is on record as
+// skipped also where another with the same model is simply the better choice.
+func TestPassedOverForTheSameModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, chain("/v1/chat/completions", 2), routed("first/one", "second/one"))
+		defer r.close()
+		r.order("first", "429:retry-after=60")
+		for _, want := range []string{"first=rate_limited second=ok", "first=skipped:cooldown second=ok"} {
+			got := r.post("/v1/chat/completions", asking("/v1/chat/completions", true))
+			if story := outcomes(r.last()); got.status != 200 || story != want {
+				t.Errorf("%d %s, want %s", got.status, story, want)
+			}
+		}
+		if why := r.last().Attempts[0].Error; !strings.Contains(why, "second/one") {
+			t.Errorf("the record says: %s", why)
+		}
+		// With the other gone the one that was passed over has one row, not two.
+		r.order("second", "refused")
+		got := r.post("/v1/chat/completions", asking("/v1/chat/completions", true))
+		if story := outcomes(r.last()); got.status != 502 || story != "first=skipped:cooldown second=connect" {
+			t.Errorf("%d %s", got.status, story)
+		}
+	})
+}
