@@ -15,7 +15,7 @@ func decodeChatAnswer(value []byte) *llm.Response {
 	r.Usage.Raw = o.take("usage", "{")
 	list := o.take("choices", "[")
 	for e := arrayIn(list); e.next(); {
-		r.Choices = append(r.Choices, chatChoiceOf(e.val(), e.n-1))
+		r.Choices = append(r.Choices, chatChoiceOf(readItem(&e), e.n-1))
 	}
 	o.string("object")
 	r.Extra = o.rest("")
@@ -24,8 +24,7 @@ func decodeChatAnswer(value []byte) *llm.Response {
 
 // chatChoiceOf reads one choice of an answer; n is its place in the list, which
 // is its index where the provider leaves that out.
-func chatChoiceOf(value []byte, n int) llm.Choice {
-	o := readObject(value)
+func chatChoiceOf(o object, n int) llm.Choice {
 	c := llm.Choice{Index: n, Finish: chatFinish(o.word("finish_reason"))}
 	if index := o.count("index"); index.Known {
 		c.Index = int(index.N)
@@ -104,7 +103,7 @@ const imagesPath = "message.images"
 func chatImages(o *object) []llm.Part {
 	var parts []llm.Part
 	for e := arrayIn(o.peek("images")); e.next(); {
-		parts = append(parts, chatPart(e.val(), at(imagesPath, e.n-1)))
+		parts = append(parts, chatPart(readItem(&e), at(imagesPath, e.n-1)))
 	}
 	return parts
 }

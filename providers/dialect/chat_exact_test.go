@@ -80,6 +80,26 @@ func FuzzQuotedText(f *testing.F) {
 	})
 }
 
+// Strings are read as encoding/json reads them.
+func FuzzUnquote(f *testing.F) {
+	for _, seed := range []string{`plain`, `\n\t\"\\\/\b\f\r`, `\u00e9\ud83d\ude00`, `\ud83d`, `\ud83d\u0041`, `\ude00\ud83d`, `\ud83d\ud83d\ude00`, "\xff\\n\xfe", "é😀"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		literal := []byte(`"` + text + `"`)
+		if _, err := validJSON(literal); err != nil {
+			return
+		}
+		var want string
+		if err := json.Unmarshal(literal, &want); err != nil {
+			t.Fatal(err)
+		}
+		if got := unquote(literal); got != want {
+			t.Errorf("%s: got %q, want %q", literal, got, want)
+		}
+	})
+}
+
 // A request in no dialect that says everything a chat request can lose.
 func foreignRequest() *llm.Request {
 	image := llm.Part{Kind: llm.Image, Path: "messages[2].content[0].content[1]", Media: &llm.Media{Type: "image/png", Data: []byte("iVBORw0KGgo=")}}

@@ -9,13 +9,12 @@ import (
 
 // chatMessage reads a message of a request. One that is no object is kept as a
 // part that only this dialect has.
-func chatMessage(value []byte, path string) llm.Message {
+func chatMessage(o object, path string) llm.Message {
 	m := llm.Message{Path: path, Plain: true}
-	if value[0] != '{' {
-		m.Parts = []llm.Part{nativePart(value, path)}
+	if o.whole[0] != '{' {
+		m.Parts = []llm.Part{nativePart(o.whole, path)}
 		return m
 	}
-	o := readObject(value)
 	m.Role = llm.Role(o.string("role"))
 	switch m.Role {
 	case llm.Assistant:
@@ -74,17 +73,16 @@ func chatContent(o *object, path string) (parts []llm.Part, plain bool) {
 	}
 	list := o.take("content", "[")
 	for e := arrayIn(list); e.next(); {
-		parts = append(parts, chatPart(e.val(), at(path, e.n-1)))
+		parts = append(parts, chatPart(readItem(&e), at(path, e.n-1)))
 	}
 	return parts, list == nil
 }
 
 // chatPart reads a part of content; one that no other dialect has is kept whole.
-func chatPart(value []byte, path string) llm.Part {
-	o := readObject(value)
+func chatPart(o object, path string) llm.Part {
 	p := llm.Part{Path: path}
 	if !chatPartOf(&p, &o) {
-		return nativePart(value, path)
+		return nativePart(o.whole, path)
 	}
 	if p.Cache = cacheMark(&o, "cache_control"); p.Cache == nil {
 		p.Cache = cacheMark(&o, "prompt_cache_breakpoint")
@@ -193,7 +191,7 @@ func chatThoughts(o *object, path string) []llm.Part {
 	if list := o.list("reasoning_details"); list != nil {
 		path += ".reasoning_details"
 		for e := arrayIn(list); e.next(); {
-			parts = append(parts, chatThought(e.val(), at(path, e.n-1)))
+			parts = append(parts, chatThought(readItem(&e), at(path, e.n-1)))
 		}
 		return parts
 	}
@@ -208,9 +206,8 @@ func chatThoughts(o *object, path string) []llm.Part {
 
 // chatThought reads one of OpenRouter's reasoning details
 // (openrouter.ai/docs/use-cases/reasoning-tokens).
-func chatThought(value []byte, path string) llm.Part {
-	o := readObject(value)
-	t := llm.Thought{Raw: value, ID: o.string("id"), Signature: o.string("signature"), Encrypted: o.string("data")}
+func chatThought(o object, path string) llm.Part {
+	t := llm.Thought{Raw: o.whole, ID: o.string("id"), Signature: o.string("signature"), Encrypted: o.string("data")}
 	switch stringIn(o.peek("type")) {
 	case "reasoning.text":
 		t.Text = o.string("text")
@@ -218,7 +215,7 @@ func chatThought(value []byte, path string) llm.Part {
 		t.Text, t.Summary = o.string("summary"), true
 	case "reasoning.encrypted":
 	default:
-		return nativePart(value, path)
+		return nativePart(o.whole, path)
 	}
 	o.string("type")
 	o.count("index")
@@ -254,7 +251,7 @@ func chatCalls(o *object, path string) []llm.Part {
 	var parts []llm.Part
 	list := o.list("tool_calls")
 	for e := arrayIn(list); e.next(); {
-		parts = append(parts, chatCall(e.val(), at(path+".tool_calls", e.n-1)))
+		parts = append(parts, chatCall(readItem(&e), at(path+".tool_calls", e.n-1)))
 	}
 	if stringIn(memberOf(o.peek("function_call"), "name")) != "" {
 		f, _ := o.inner("function_call")
@@ -264,15 +261,14 @@ func chatCalls(o *object, path string) []llm.Part {
 	return parts
 }
 
-func chatCall(value []byte, path string) llm.Part {
-	o := readObject(value)
+func chatCall(o object, path string) llm.Part {
 	kind := stringIn(o.peek("type"))
 	if kind == "" { // some providers leave it out
 		kind = "function"
 	}
 	inner, found := o.inner(kind)
 	if !found || kind != "function" && kind != "custom" {
-		return nativePart(value, path)
+		return nativePart(o.whole, path)
 	}
 	call := llm.ToolCall{ID: o.string("id"), Name: inner.string("name"), Custom: kind == "custom"}
 	if call.Custom {

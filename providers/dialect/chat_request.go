@@ -12,11 +12,11 @@ type chatRequest struct {
 }
 
 func decodeChat(body []byte) (*llm.Request, error) {
-	value, bad := validJSON(trimMark(body))
+	o, bad := readBody(trimMark(body))
 	if bad != nil {
 		return nil, bad
 	}
-	c := chatRequest{readObject(value), &llm.Request{From: llm.OpenAIChat, Size: len(body), Spelled: map[llm.Field]string{}}}
+	c := chatRequest{o, &llm.Request{From: llm.OpenAIChat, Size: len(body), Spelled: map[llm.Field]string{}}}
 	messages := c.take("messages", "[")
 	if messages == nil {
 		return nil, &BadJSON{Offset: len(body), Reason: `no list "messages" in the body`}
@@ -30,7 +30,7 @@ func decodeChat(body []byte) (*llm.Request, error) {
 	c.format()
 	c.reasoning()
 	for e := arrayIn(messages); e.next(); {
-		c.Messages = append(c.Messages, chatMessage(e.val(), at("messages", e.n-1)))
+		c.Messages = append(c.Messages, chatMessage(readItem(&e), at("messages", e.n-1)))
 	}
 	c.Extra = append(c.Extra, c.rest("")...)
 	return c.Request, nil
@@ -101,20 +101,18 @@ func (c *chatRequest) readTools() {
 		c.Parallel = new(false) // the deprecated form has one call a turn
 	}
 	for e := arrayIn(list); e.next(); {
-		c.Tools = append(c.Tools, read(e.val(), at(path, e.n-1)))
+		c.Tools = append(c.Tools, read(readItem(&e), at(path, e.n-1)))
 	}
 }
 
-func chatFunction(value []byte, path string) llm.Tool {
+func chatFunction(f object, path string) llm.Tool {
 	t := llm.Tool{Path: path}
-	f := readObject(value)
 	defineFunction(&t, &f, "")
 	return t
 }
 
-func chatTool(value []byte, path string) llm.Tool {
+func chatTool(o object, path string) llm.Tool {
 	t := llm.Tool{Path: path}
-	o := readObject(value)
 	kind := stringIn(o.peek("type"))
 	def, found := o.inner(kind)
 	switch {
@@ -126,7 +124,7 @@ func chatTool(value []byte, path string) llm.Tool {
 		t.Grammar = def.take("format", "{")
 		t.Extra = def.rest(kind)
 	default:
-		t.Native = &llm.NativePart{Type: kind, Raw: value}
+		t.Native = &llm.NativePart{Type: kind, Raw: o.whole}
 		return t
 	}
 	o.string("type")

@@ -42,7 +42,7 @@ func (d *chatDecoder) decode(events []llm.Event, ev event) []llm.Event {
 			d.started = true
 			events = append(events, llm.Event{Kind: llm.EventStart, ID: id, Model: model, Created: o.count("created")})
 		}
-		choice := readObject(e.val())
+		choice := readItem(&e)
 		events = d.choice(events, &choice)
 	}
 	return events
@@ -186,7 +186,7 @@ func (s *chatState) thought(events []llm.Event, p *llm.Part) []llm.Event {
 func (s *chatState) callDeltas(events []llm.Event, o *object) []llm.Event {
 	list := o.take("tool_calls", "[")
 	for e := arrayIn(list); e.next(); {
-		events = s.callDelta(events, e.val())
+		events = s.callDelta(events, readItem(&e))
 	}
 	if f, found := o.inner("function_call"); found {
 		events = s.callPiece(events, llm.Count{}, &llm.ToolCall{Name: f.string("name"), Args: arguments(&f, "arguments")})
@@ -194,8 +194,7 @@ func (s *chatState) callDeltas(events []llm.Event, o *object) []llm.Event {
 	return events
 }
 
-func (s *chatState) callDelta(events []llm.Event, value []byte) []llm.Event {
-	o := readObject(value)
+func (s *chatState) callDelta(events []llm.Event, o object) []llm.Event {
 	call := llm.ToolCall{ID: o.string("id")}
 	if custom, found := o.inner("custom"); found {
 		call.Custom, call.Name, call.Args = true, custom.string("name"), arguments(&custom, "input")

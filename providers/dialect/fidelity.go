@@ -50,7 +50,7 @@ func (c Changes) Paths(fates ...Fate) []string {
 	return paths
 }
 
-// field is one documented member of a dialect's requests.
+// field is one documented member of a dialect's requests or answers.
 type field struct {
 	path string    // lists as []: "messages[].content[].image_url.detail"
 	is   llm.Field // what it is in the neutral form; "" when it travels as [llm.Extra]
@@ -68,8 +68,22 @@ func fieldsOf(d llm.Dialect) []field {
 	switch d {
 	case llm.OpenAIChat:
 		return chatFields
+	case llm.Anthropic:
+		return messagesFields
 	}
 	return nil
+}
+
+// answersOf are the documented members of a dialect's answers, and the member
+// that each field of an answer in the neutral form becomes.
+func answersOf(d llm.Dialect) (members []field, gives map[llm.Field]string) {
+	switch d {
+	case llm.OpenAIChat:
+		return chatAnswerFields, chatGives
+	case llm.Anthropic:
+		return messagesAnswerFields, messagesGives
+	}
+	return nil, nil
 }
 
 // takingOf is what the dialect's encoder does with a field; f is "" for what
@@ -80,6 +94,8 @@ func takingOf(d llm.Dialect, f llm.Field) taking {
 	switch d {
 	case llm.OpenAIChat:
 		t, known = chatTakes[f]
+	case llm.Anthropic:
+		t, known = messagesTakes[f]
 	}
 	if !known {
 		return taking{fate: Dropped, why: "not a member of this protocol"}
@@ -91,10 +107,8 @@ func takingOf(d llm.Dialect, f llm.Field) taking {
 func spelledIn(d llm.Dialect, f llm.Field) string {
 	for _, row := range fieldsOf(d) {
 		if row.is == f {
-			if i := strings.LastIndex(row.path, "[]"); i >= 0 {
-				return strings.TrimPrefix(row.path[i+len("[]"):], ".")
-			}
-			return row.path
+			path := row.path[strings.LastIndex(row.path, "[]")+1:]
+			return strings.TrimPrefix(selector.ReplaceAllString(strings.TrimPrefix(path, "]"), ""), ".")
 		}
 	}
 	return string(f)

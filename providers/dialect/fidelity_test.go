@@ -19,8 +19,9 @@ var translated = []struct {
 	base     string
 	examples map[string]string // by path: the members to add to the base
 	opaque   []string          // members in which nobody looks for members
+	answer   string            // that has every field the dialect knows
 }{
-	{llm.OpenAIChat, chatBase, chatExamples, chatOpaque},
+	{llm.OpenAIChat, chatBase, chatExamples, chatOpaque, chatWholeAnswer},
 }
 
 // example is a request of the dialect that has the members.
@@ -192,4 +193,26 @@ func withUnknown(t *testing.T, body []byte, opaque []string) map[string][]byte {
 	}
 	visit(root, "")
 	return copies
+}
+
+// An answer's fields arrive where the tables say, from every dialect in every
+// other.
+func TestEveryFieldOfAnAnswerArrives(t *testing.T) {
+	for _, from := range translated {
+		members, _ := answersOf(from.d)
+		for _, to := range translated {
+			_, gives := answersOf(to.d)
+			if from.d == to.d {
+				continue
+			}
+			w := Want{Dialect: from.d, Op: requestOp(from.d), Status: 200, Reply: &Reply{Dialect: to.d, Created: 7}}
+			out, _ := metered(t, w, []byte(from.answer), func() int { return 1000 })
+			got := decodeJSON(t, out)
+			for _, row := range members {
+				if to := gives[row.is]; to != "" && has(decodeJSON(t, []byte(from.answer)), row.path) && !has(got, to) {
+					t.Errorf("%s: no %q in\n%s", row.path, to, out)
+				}
+			}
+		}
+	}
 }

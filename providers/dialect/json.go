@@ -3,10 +3,8 @@ package dialect
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math/bits"
-	"unicode/utf8"
 )
 
 // Span is a half-open range of bytes; End 0 means absent.
@@ -388,20 +386,6 @@ func validJSON(b []byte) (value []byte, err *BadJSON) {
 	s := scan{b: b, at: skipSpace(b, 0)}
 	value = s.value(0)
 	return value, s.end()
-}
-
-// unquote decodes a string literal that was checked before. Invalid UTF-8
-// becomes U+FFFD, as encoding/json has it.
-func unquote(literal []byte) string {
-	text := literal[1 : len(literal)-1]
-	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
-		return string(text)
-	}
-	var s string
-	if json.Unmarshal(literal, &s) != nil {
-		return string(text)
-	}
-	return s
 }
 
 // isString tells whether a value is a string literal.

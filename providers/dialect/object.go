@@ -22,13 +22,42 @@ type objectMember struct {
 // other value has no members.
 func readObject(value []byte) object {
 	o := object{whole: value}
-	for m := objectIn(value); m.next(); {
+	o.read(objectIn(value))
+	return o
+}
+
+// readItem reads the object that a walk's item is, in the walk's own pass over
+// the text.
+func readItem(w *walk) object {
+	var o object
+	o.read(w.object())
+	o.whole = w.val()
+	return o
+}
+
+// readBody reads the object that a body is.
+func readBody(body []byte) (object, *BadJSON) {
+	s := scan{b: body, at: skipSpace(body, 0)}
+	start := s.at
+	if start < len(body) && body[start] != '{' {
+		return object{}, &BadJSON{Offset: start, Reason: "the body must be a JSON object: '{' expected"}
+	}
+	var o object
+	o.read(s.members(0))
+	if err := s.end(); err != nil {
+		return object{}, err
+	}
+	o.whole = body[start:s.at]
+	return o, nil
+}
+
+func (o *object) read(m walk) {
+	for m.next() {
 		if o.members == nil {
 			o.members = make([]objectMember, 0, 8)
 		}
 		o.members = append(o.members, objectMember{m.name(), m.val()})
 	}
-	return o
 }
 
 // find returns the member of that name that counts, the last one, unless it

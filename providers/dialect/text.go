@@ -86,16 +86,7 @@ func decodedLen(text []byte) int64 {
 // runeLen is the length in UTF-8 of \uXXXX; half of a surrogate pair counts for
 // half of the four bytes the pair makes.
 func runeLen(hex []byte) int {
-	r := rune(0)
-	for _, c := range hex {
-		switch {
-		case c-'0' <= 9:
-			c -= '0'
-		default:
-			c = c | 0x20 - 'a' + 10
-		}
-		r = r<<4 | rune(c)
-	}
+	r := hexRune(hex)
 	if r >= 0xd800 && r < 0xe000 {
 		return 2
 	}

@@ -99,3 +99,20 @@ const (
 	FieldCache       Field = "cache"
 	FieldNative      Field = "native" // a part that only its own dialect has
 )
+
+// The fields of answers that requests have not.
+const (
+	FieldID           Field = "id"
+	FieldCreated      Field = "created"
+	FieldFinish       Field = "finish"
+	FieldSequence     Field = "finish.sequence"
+	FieldInput        Field = "usage.input"
+	FieldCachedInput  Field = "usage.cached"
+	FieldCacheWrite   Field = "usage.written"
+	FieldCacheWrite1h Field = "usage.written_1h"
+	FieldOutput       Field = "usage.output"
+	FieldThoughtCount Field = "usage.reasoning"
+	FieldInputAudio   Field = "usage.input_audio"
+	FieldOutputAudio  Field = "usage.output_audio"
+	FieldSearches     Field = "usage.searches"
+)

@@ -1,0 +1,97 @@
+package dialect
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"llmgw/providers/llm"
+)
+
+var update = flag.Bool("update", false, "write docs/dialects.md anew")
+
+const dialectsDoc = "../../docs/dialects.md"
+
+// docs/dialects.md is what the tables say.
+func TestDialectsDocIsTheTables(t *testing.T) {
+	want := dialectsPage()
+	if *update {
+		if err := os.WriteFile(dialectsDoc, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(dialectsDoc)
+	if err != nil || string(got) != want {
+		t.Errorf("docs/dialects.md is not what the tables say (%v); `go test ./providers/dialect -update` writes it", err)
+	}
+}
+
+const dialectsIntro = `# Between the dialects
+
+<!-- Written by: go test ./providers/dialect -update -->
+
+Where client and provider speak the same protocol, the bytes pass as they came.
+Where they do not, the call is read into one neutral form and written from it,
+both ways. These tables say what becomes of every documented member; a test
+walks them and checks that it is what happens.
+
+| fate | means |
+|---|---|
+| passed | the same member, the same value |
+| mapped | another member or shape that means the same |
+| approximated | the nearest that the other protocol has; named |
+| dropped | left out, and named; the answer is one to what was asked all the same |
+| refused | cannot be asked for there; a call that asks for it is skipped, refused, or goes on without it and names it, as ` + "`on_unsupported`" + ` says |
+
+What the tables do not list (a provider's own additions, members newer than they
+are) is dropped and named. Beside these fates some things are edited so that the
+other side takes them, and named as edits: ids of tool calls that are too long,
+names that are required and missing.
+`
+
+func dialectsPage() string {
+	var page strings.Builder
+	page.WriteString(dialectsIntro)
+	for _, from := range translated {
+		for _, to := range translated {
+			if Translates(from.d, to.d, requestOp(from.d)) {
+				requestTable(&page, from.d, to.d)
+				answerTable(&page, from.d, to.d)
+			}
+		}
+	}
+	return page.String()
+}
+
+func requestTable(page *strings.Builder, from, to llm.Dialect) {
+	fmt.Fprintf(page, "\n## Requests: %s to %s\n\n| member | fate | becomes | |\n|---|---|---|---|\n", from, to)
+	for _, row := range fieldsOf(from) {
+		t := takingOf(to, row.is)
+		if row.path == t.to && t.fate == Mapped {
+			t.fate = Passed
+		}
+		fmt.Fprintf(page, "| `%s` | %s | %s | %s |\n", row.path, t.fate, code(t.to), t.why)
+	}
+}
+
+func answerTable(page *strings.Builder, from, to llm.Dialect) {
+	fmt.Fprintf(page, "\n## Answers: %s for a client of %s\n\n| member | becomes |\n|---|---|\n", from, to)
+	members, _ := answersOf(from)
+	_, gives := answersOf(to)
+	for _, row := range members {
+		becomes := code(gives[row.is])
+		if becomes == "" {
+			becomes = "left out"
+		}
+		fmt.Fprintf(page, "| `%s` | %s |\n", row.path, becomes)
+	}
+}
+
+func code(path string) string {
+	if path == "" {
+		return ""
+	}
+	return "`" + path + "`"
+}
