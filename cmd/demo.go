@@ -3,17 +3,18 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"llmgw/providers"
 	"llmgw/providers/llm"
+	"llmgw/providers/price"
 	"llmgw/providers/sim"
 	"llmgw/proxy"
+	"llmgw/proxy/cache"
+	"llmgw/proxy/caps"
 )
 
 // demo is three simulated providers of two dialects on loopback ports, one of
@@ -21,6 +22,7 @@ import (
 type demo struct {
 	providers []*providers.Provider
 	routes    []proxy.RouteConfig
+	caps      []caps.Config
 	servers   []*http.Server
 	flapping  *sim.Sim // the first provider, the routes' first choice
 
@@ -65,11 +67,37 @@ func startDemo() (*demo, error) {
 		}
 		d.providers = append(d.providers, p)
 	}
-	d.routes = []proxy.RouteConfig{
-		{Model: "gpt-4o", Targets: []string{"openai/gpt-4o", "backup/gpt-4o"}, Strategy: proxy.StrategyOrdered, Sticky: proxy.StickyNone},
-		{Model: "gpt-4o-mini", Targets: []string{"openai/gpt-4o-mini", "backup/gpt-4o-mini"}, Strategy: proxy.StrategyOrdered, Sticky: proxy.StickyNone},
-	}
+	d.configure()
 	return d, nil
+}
+
+// configure sets up what a small team might have: failover for what the
+// flapping provider serves, a cache where questions repeat, a cap on all of it
+// and a tight one on the dearest model.
+func (d *demo) configure() {
+	route := func(model string, targets ...string) {
+		rt := proxy.DefaultRouteConfig()
+		rt.Model, rt.Targets = model, targets
+		d.routes = append(d.routes, rt)
+	}
+	route("gpt-4o", "openai/gpt-4o", "backup/gpt-4o")
+	route("gpt-4o-mini", "openai/gpt-4o-mini", "backup/gpt-4o-mini")
+	route(demoCached, "backup/"+demoCached)
+	route(demoUnpriced, "backup/"+demoUnpriced)
+	limit := func(name string, usd price.Money, per string, match caps.Match) {
+		c := caps.DefaultConfig()
+		c.Name, c.USD, c.Per, c.Match = name, price.Of(usd), per, match
+		d.caps = append(d.caps, c)
+	}
+	limit("daily", 20*price.USD, caps.PerDay, caps.Match{Project: "demo"})
+	limit("opus", price.USD, caps.PerHour, caps.Match{Model: "claude-opus-*"})
+}
+
+// caching is the [cache] table of a route.
+func (d *demo) caching(route string) cache.Config {
+	c := cache.DefaultConfig()
+	c.Enabled = route == demoCached
+	return c
 }
 
 // serve starts one simulated provider on a free loopback port.
@@ -84,26 +112,13 @@ func (d *demo) serve(h http.Handler) (string, error) {
 	return "http://" + l.Addr().String(), nil
 }
 
-// demoCalls is the traffic, over and over: one call every demoPause.
-var demoCalls = []struct{ path, body string }{
-	{"/v1/chat/completions", `{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Name three rivers. [[words 40]]"}]}`},
-	{"/v1/messages", `{"model":"claude-sonnet-4-5","max_tokens":400,"stream":true,"messages":[{"role":"user","content":"Explain a mutex to a child. [[words 120]]"}]}`},
-	{"/v1/chat/completions", `{"model":"gpt-4o","messages":[{"role":"user","content":"Translate: good morning. [[words 12]]"}]}`},
-	{"/v1/messages", `{"model":"claude-haiku-4-5","max_tokens":200,"messages":[{"role":"user","content":"One line on entropy. [[words 20]]"}]}`},
-	{"/v1/embeddings", `{"model":"text-embedding-3-small","input":"the quick brown fox"}`},
-	{"/v1/chat/completions", `{"model":"gpt-4o","stream":true,"tool_choice":"required","tools":[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}],"messages":[{"role":"user","content":"Weather in Oslo?"}]}`},
-}
-
-// demoPause bounds the demo's traffic to light.
-const demoPause = time.Second
-
 // demoFaults are what the flapping provider does in turn, for badSpell after
 // each goodSpell.
-var demoFaults = []string{"503", "429:retry-after=4", "reset-before-headers", "error-after-start"}
+var demoFaults = []string{"503", "429:retry-after=2", "reset-before-headers", "529"}
 
 const (
-	goodSpell = 12 * time.Second
-	badSpell  = 8 * time.Second
+	goodSpell = 20 * time.Second
+	badSpell  = 25 * time.Second
 )
 
 // flap makes the first provider fail now and then.
@@ -135,40 +150,6 @@ func (d *demo) sleep(t time.Duration) bool {
 	case <-d.ctx.Done():
 		return false
 	}
-}
-
-// start begins the traffic; stop ends it.
-func (d *demo) start(base string) {
-	d.traffic.Go(d.flap)
-	d.traffic.Go(func() {
-		for i := 0; ; i++ {
-			d.call(base, i)
-			if !d.sleep(demoPause) {
-				return
-			}
-		}
-	})
-}
-
-// call makes the i-th call. What comes of it is on record like any other
-// call's, which is the point; nothing is to be done about it here.
-func (d *demo) call(base string, i int) {
-	spec := demoCalls[i%len(demoCalls)]
-	req, err := http.NewRequestWithContext(d.ctx, http.MethodPost, base+"/p/demo"+spec.path, strings.NewReader(spec.body))
-	if err != nil {
-		return
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "llmgw-demo/1")
-	if strings.HasPrefix(spec.path, "/v1/messages") {
-		req.Header.Set("Anthropic-Version", "2023-06-01")
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return
-	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	_ = resp.Body.Close()
 }
 
 func (d *demo) stop() { d.cancel() }

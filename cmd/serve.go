@@ -270,7 +270,7 @@ func (s *server) proxyConfig(f *file) (proxy.Config, error) {
 		return cfg, &wiringError{err}
 	}
 	if s.demo != nil {
-		cfg.Providers, cfg.Routes = s.demo.providers, s.demo.routes
+		cfg.Providers, cfg.Routes, cfg.Caps, cfg.CacheFor = s.demo.providers, s.demo.routes, s.demo.caps, s.demo.caching
 		return cfg, nil
 	}
 	cfg.Providers, err = f.resolveProviders()

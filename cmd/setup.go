@@ -33,7 +33,7 @@ func (s *server) saveSetup(f *file, cfg proxy.Config) {
 		setup.Providers = append(setup.Providers, row)
 	}
 	for _, r := range cfg.Routes {
-		setup.Routes = append(setup.Routes, store.SetupRoute{Model: r.Model, Targets: r.Targets, Cache: f.cacheFor(r.Model).Enabled})
+		setup.Routes = append(setup.Routes, store.SetupRoute{Model: r.Model, Targets: r.Targets, Cache: cfg.CacheFor(r.Model).Enabled})
 	}
 	for _, c := range cfg.Caps {
 		setup.Caps = append(setup.Caps, c.Name)
@@ -53,8 +53,8 @@ func (f *file) keySource(p *providers.Provider) string {
 		return refSource(c.Keys)
 	}
 	for _, preset := range providers.Presets() {
-		if preset.Name == p.Name {
-			return presetKey(preset, os.Getenv)
+		if key := presetKey(preset, os.Getenv); preset.Name == p.Name && key != "" {
+			return key
 		}
 	}
 	return "configured"

@@ -51,7 +51,7 @@ type capTable struct {
 func (v view) capTable(w int) capTable {
 	t := capTable{name: 6, scope: 5, wide: w >= twoColumns}
 	most := 12
-	if t.wide {
+	if w >= 100 {
 		most = 20
 	}
 	for i := range v.caps {

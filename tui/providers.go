@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,17 +20,17 @@ type providersSpan int
 
 // The spans, in the order of the key.
 const (
-	lastHour providersSpan = iota
+	lastQuarter providersSpan = iota
+	lastHour
 	lastDay
-	lastQuarter
 	spanCount
 )
 
 func (s providersSpan) length() time.Duration {
-	return [...]time.Duration{time.Hour, 24 * time.Hour, 15 * time.Minute}[s]
+	return [...]time.Duration{15 * time.Minute, time.Hour, 24 * time.Hour}[s]
 }
 
-func (s providersSpan) words() string { return [...]string{"1 h", "24 h", "15 min"}[s] }
+func (s providersSpan) words() string { return [...]string{"15 min", "1 h", "24 h"}[s] }
 
 // providers is the screen and the strip of providers.
 type providers struct {
@@ -63,6 +64,7 @@ func readProviders(ctx context.Context, r *store.Reader, w want, now time.Time) 
 	provider, model, _ := strings.Cut(w.target, "/")
 	// Why a target rests may be older than what is counted.
 	d.faults, err = r.Faults(ctx, provider, model, now.Add(-lastDay.length()), faultsShown)
+	slices.SortStableFunc(d.faults, func(a, b store.FaultRow) int { return b.Attempt.StartedAt.Compare(a.Attempt.StartedAt) })
 	return d, err
 }
 
@@ -185,7 +187,7 @@ func (p *providers) render(a area, v view) []string {
 	var below []string
 	if strip := a.h < tallPane; !strip {
 		below = p.about(v, &rows[at], a)
-		room = min(room, max(a.h-1-len(below)-1, 3))
+		room = min(room, max(a.h-2-len(below), a.h*3/5)) // the table first
 	} else {
 		room = min(room, max(a.h-1, 0))
 	}

@@ -154,7 +154,7 @@ func (p *providers) about(v view, r *targetRow, a area) []string {
 	k := v.look
 	lines := []string{v.addressLine(r, a.w)}
 	add := func(s style, text string) {
-		for _, l := range wrap(k.outside(text, 3*a.w), max(a.w-2, 10)) {
+		for _, l := range wrap(k.outside(text, 2*a.w-8), max(a.w-2, 10)) {
 			lines = append(lines, " "+s.paint(l))
 		}
 	}
