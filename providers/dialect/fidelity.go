@@ -107,9 +107,20 @@ func takingOf(d llm.Dialect, f llm.Field) taking {
 func spelledIn(d llm.Dialect, f llm.Field) string {
 	for _, row := range fieldsOf(d) {
 		if row.is == f {
-			path := row.path[strings.LastIndex(row.path, "[]")+1:]
-			return strings.TrimPrefix(selector.ReplaceAllString(strings.TrimPrefix(path, "]"), ""), ".")
+			path := strings.TrimPrefix(row.path[strings.LastIndex(row.path, "[]")+1:], "]")
+			return strings.TrimPrefix(unselected(path), ".")
 		}
 	}
 	return string(f)
+}
+
+// unselected is a table's path without what it says of which variant it is in:
+// "response_format[type=text]".
+func unselected(path string) string {
+	before, rest, found := strings.Cut(path, "[")
+	selector, after, _ := strings.Cut(rest, "]")
+	if !found || !strings.Contains(selector, "=") {
+		return path
+	}
+	return before + unselected(after)
 }

@@ -17,6 +17,8 @@ func requestOp(d llm.Dialect) Op {
 	switch d {
 	case llm.OpenAIChat:
 		return OpChat
+	case llm.Anthropic:
+		return OpMessages
 	}
 	return OpOther
 }
@@ -28,6 +30,8 @@ func DecodeRequest(d llm.Dialect, body []byte) (*llm.Request, error) {
 	switch d {
 	case llm.OpenAIChat:
 		return decodeChat(body)
+	case llm.Anthropic:
+		return decodeMessages(body)
 	}
 	return nil, fmt.Errorf("translating: %s is not a dialect that is translated", d)
 }
@@ -77,6 +81,9 @@ func EncodeRequest(r *llm.Request, t Target) (Encoded, error) {
 	case llm.OpenAIChat:
 		enc.Rest = "/chat/completions"
 		err = e.chat()
+	case llm.Anthropic:
+		enc.Rest = "/messages"
+		e.messages()
 	default:
 		err = fmt.Errorf("translating: %s is not a dialect that is translated", t.Dialect)
 	}

@@ -36,10 +36,14 @@ func newTranslation(from llm.Dialect, to Reply) *translation {
 	switch from {
 	case llm.OpenAIChat:
 		t.dec = &chatDecoder{}
+	case llm.Anthropic:
+		t.dec = &messagesDecoder{}
 	}
 	switch to.Dialect {
 	case llm.OpenAIChat:
 		t.enc = &chatEncoder{to: to}
+	case llm.Anthropic:
+		t.enc = &messagesEncoder{}
 	}
 	if !to.Stream {
 		t.gather = &llm.Gatherer{}
@@ -184,6 +188,8 @@ func decodeAnswer(d llm.Dialect, value []byte) *llm.Response {
 	switch d {
 	case llm.OpenAIChat:
 		return decodeChatAnswer(value)
+	case llm.Anthropic:
+		return decodeMessagesAnswer(value)
 	}
 	return &llm.Response{From: d}
 }
@@ -194,6 +200,8 @@ func encodeAnswer(out []byte, r *llm.Response, to *Reply) []byte {
 	switch to.Dialect {
 	case llm.OpenAIChat:
 		w.chatAnswer(r, to)
+	case llm.Anthropic:
+		w.messagesAnswer(r)
 	}
 	return w.out
 }

@@ -234,6 +234,7 @@ type Tool struct {
 	Description *string
 	Schema      Raw // JSON schema of the arguments; nil when absent
 	Strict      *bool
+	Typed       bool        // the source names its type, which it need not
 	Custom      bool        // takes free text instead of JSON
 	Grammar     Raw         // of a custom tool's text, in the source's dialect
 	Native      *NativePart // a tool that the provider runs or describes; nothing else is set then

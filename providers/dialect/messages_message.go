@@ -1,0 +1,145 @@
+package dialect
+
+import (
+	"llmgw/providers/llm"
+)
+
+// messagesMessage reads a message of a request. One that is no object is kept
+// as a part that only this dialect has.
+func messagesMessage(value []byte, path string) llm.Message {
+	m := llm.Message{Path: path, Plain: true}
+	if value[0] != '{' {
+		m.Parts = []llm.Part{nativePart(value, path)}
+		return m
+	}
+	o := readObject(value)
+	m.Role = llm.Role(o.word("role"))
+	m.Parts, m.Plain = messagesContent(&o, path)
+	m.Extra = o.rest("")
+	return m
+}
+
+// messagesContent reads "content": a string, a list of blocks, or nothing.
+func messagesContent(o *object, path string) (parts []llm.Part, plain bool) {
+	path += ".content"
+	if s := o.text("content"); s != nil {
+		return []llm.Part{{Path: path, Text: *s}}, true
+	}
+	list := o.take("content", "[")
+	return messagesBlocks(list, path), list == nil
+}
+
+func messagesBlocks(list []byte, path string) []llm.Part {
+	var parts []llm.Part
+	for e := arrayIn(list); e.next(); {
+		parts = append(parts, messagesBlock(e.val(), at(path, e.n-1)))
+	}
+	return parts
+}
+
+// messagesBlock reads a block; one that no other dialect has is kept whole.
+func messagesBlock(value []byte, path string) llm.Part {
+	o := readObject(value)
+	p := llm.Part{Path: path}
+	if !messagesBlockOf(&p, &o) {
+		return nativePart(value, path)
+	}
+	p.Cache = cacheMark(&o, cacheControl)
+	p.Extra = append(p.Extra, o.rest("")...)
+	return p
+}
+
+// messagesBlockOf reads what a block is; false when it is nothing that is known.
+func messagesBlockOf(p *llm.Part, o *object) bool {
+	switch o.string("type") {
+	case "text":
+		return messagesText(p, o)
+	case "image":
+		p.Kind = llm.Image
+		return messagesMedia(p, o)
+	case "document":
+		p.Kind = llm.Document
+		return messagesMedia(p, o)
+	case "tool_use":
+		p.Kind = llm.Call
+		p.Call = &llm.ToolCall{ID: o.word("id"), Name: o.word("name"), Args: o.take("input", "{")}
+		return p.Call.Args != nil
+	case "tool_result":
+		p.Kind = llm.Result
+		r := llm.ToolResult{CallID: o.word("tool_use_id"), Error: o.flag("is_error")}
+		r.Parts, r.Plain = messagesContent(o, p.Path)
+		p.Result = &r
+		return r.CallID != ""
+	case "thinking":
+		text := o.text("thinking")
+		if text == nil {
+			return false
+		}
+		p.Kind, p.Thought = llm.Thinking, &llm.Thought{Text: *text, Signature: o.word("signature")}
+	case "redacted_thinking":
+		p.Kind, p.Thought = llm.Thinking, &llm.Thought{Encrypted: o.word("data")}
+		if p.Thought.Encrypted == "" {
+			return false
+		}
+	default:
+		return false
+	}
+	if p.Thought.Signed() {
+		p.Thought.Origin = llm.Anthropic
+	}
+	return true
+}
+
+func messagesText(p *llm.Part, o *object) bool {
+	text := o.text("text")
+	if text == nil {
+		return false
+	}
+	p.Text = *text
+	if list := o.take("citations", "["); list != nil {
+		p.Citations = []llm.Citation{}
+		for e := arrayIn(list); e.next(); {
+			p.Citations = append(p.Citations, messagesCitation(e.val()))
+		}
+	}
+	return true
+}
+
+// messagesCitation reads a citation: of a place on the web, or in something
+// that the request held.
+func messagesCitation(value []byte) llm.Citation {
+	o := readObject(value)
+	c := llm.Citation{Raw: value, URL: o.string("url"), Title: o.string("title"), Quote: o.string("cited_text")}
+	if c.Title == "" {
+		c.Title = o.string("document_title")
+	}
+	return c
+}
+
+// messagesMedia reads an image or a document. A document made of blocks is one
+// that only this dialect has.
+func messagesMedia(p *llm.Part, o *object) bool {
+	s, found := o.inner("source")
+	if !found {
+		return false
+	}
+	m := llm.Media{}
+	kind := s.word("type")
+	m.Type = s.word("media_type")
+	switch kind {
+	case "base64":
+		m.Data = bare(s.take("data", `"`))
+	case "url":
+		m.URL = s.word("url")
+	case "file":
+		m.FileID = s.word("file_id")
+	case "text":
+		m.Text = s.text("data")
+	}
+	if p.Kind == llm.Document {
+		m.Name, m.Context = o.text("title"), o.text("context")
+	}
+	p.Media = &m
+	p.Extra = s.rest("source")
+	return m.Data != nil || m.URL != "" || m.FileID != "" || m.Text != nil && p.Kind == llm.Document
+}

@@ -1,0 +1,172 @@
+package dialect
+
+import (
+	"bytes"
+	"slices"
+
+	"llmgw/providers/llm"
+)
+
+// tools writes the tools, and the servers whose tools the provider calls.
+func (m *messagesOut) tools() {
+	m.toolList("tools")
+	m.toolList(mcpServers)
+}
+
+// toolList writes the tools that belong to that list.
+func (m *messagesOut) toolList(name string) {
+	begun := false
+	for i := range m.req.Tools {
+		t := &m.req.Tools[i]
+		if listOf(t) != name || !m.takesTool(t) {
+			continue
+		}
+		if !begun {
+			m.open(name, '[')
+			begun = true
+		}
+		m.tool(t)
+	}
+	if begun {
+		m.close('[')
+	}
+}
+
+// listOf is the list that a tool stands in.
+func listOf(t *llm.Tool) string {
+	if t.Native != nil && t.Native.Type == mcpServers {
+		return mcpServers
+	}
+	return "tools"
+}
+
+// takesTool tells whether a tool can be offered to the model.
+func (m *messagesOut) takesTool(t *llm.Tool) bool {
+	switch c := m.req.Choice; {
+	case m.own:
+	case t.Native != nil:
+		m.lose(t.Path, llm.FieldToolNative)
+		return false
+	case t.Custom:
+		m.lose(t.Path, llm.FieldToolCustom)
+		return false
+	case c != nil && c.Allowed != nil:
+		return slices.Contains(c.Allowed, t.Name)
+	}
+	return true
+}
+
+func (m *messagesOut) tool(t *llm.Tool) {
+	if t.Native != nil {
+		m.raw("", t.Native.Raw)
+		return
+	}
+	m.open("", '{')
+	if t.Typed && m.own {
+		m.word("type", "custom")
+	}
+	m.text("name", t.Name)
+	m.maybeText("description", t.Description)
+	m.schema(t)
+	m.maybeBool("strict", t.Strict)
+	m.cache(t.Path, t.Cache, llm.FieldToolCache)
+	m.putBack("", t.Extra)
+	m.close('{')
+	m.nameExtra(t.Path, t.Extra)
+}
+
+// schema writes the schema of a tool's arguments. Anthropic wants one that says
+// that it is of an object; a function without one takes no arguments.
+func (m *messagesOut) schema(t *llm.Tool) {
+	const isObject = `{"type":"object"`
+	switch {
+	case m.own:
+		m.maybeRaw("input_schema", t.Schema)
+	case t.Schema == nil:
+		m.raw("input_schema", []byte(isObject+`,"properties":{}}`))
+	case memberOf(t.Schema, "type") == nil:
+		m.change(Edited, t.Path, llm.FieldToolSchema, `Anthropic wants "type": "object"`)
+		rest := bytes.TrimLeft(t.Schema[1:], " \t\r\n")
+		comma := ","
+		if rest[0] == '}' {
+			comma = ""
+		}
+		m.raw("input_schema", slices.Concat([]byte(isObject+comma), rest))
+	default:
+		m.raw("input_schema", t.Schema)
+	}
+}
+
+// cache writes a cache marker.
+func (m *messagesOut) cache(node string, c *llm.CacheMark, f llm.Field) {
+	switch {
+	case c == nil:
+		return
+	case m.own:
+		m.raw(c.Name, c.Raw)
+		return
+	}
+	m.open(cacheControl, '{')
+	m.word("type", "ephemeral")
+	switch c.TTL {
+	case "":
+	case "5m", "1h":
+		m.word("ttl", c.TTL)
+	default:
+		m.change(Approximated, node, f, "Anthropic caches for 5m or 1h")
+	}
+	m.close('{')
+}
+
+// choice writes which tools may or must be called, and whether several at once.
+func (m *messagesOut) choice() {
+	c := m.req.Choice
+	switch {
+	case m.own:
+		if c != nil {
+			m.raw("tool_choice", c.Raw)
+		}
+		return
+	case !m.offersTools():
+		return
+	}
+	alone := m.req.Parallel != nil && !*m.req.Parallel
+	if c == nil && !alone {
+		return
+	}
+	if c == nil {
+		c = &llm.ToolChoice{Mode: llm.ToolAuto}
+	}
+	if c.Allowed != nil {
+		m.lose("", llm.FieldAllowedTools)
+	}
+	if c.Mode == llm.ToolNamed && c.Custom {
+		m.lose("", llm.FieldChoiceCustom)
+		return
+	}
+	m.open("tool_choice", '{')
+	m.word("type", choiceWord(c.Mode))
+	if c.Mode == llm.ToolNamed {
+		m.text("name", c.Name)
+	}
+	if alone && c.Mode != llm.ToolNone {
+		m.raw("disable_parallel_tool_use", []byte("true"))
+	}
+	m.close('{')
+}
+
+// offersTools tells whether any tool was written; what may be called is asked
+// only then.
+func (m *messagesOut) offersTools() bool {
+	return slices.ContainsFunc(m.req.Tools, func(t llm.Tool) bool { return t.Native == nil && !t.Custom })
+}
+
+func choiceWord(mode llm.ToolMode) string {
+	switch mode {
+	case llm.ToolRequired:
+		return "any"
+	case llm.ToolNamed:
+		return "tool"
+	}
+	return string(mode)
+}
