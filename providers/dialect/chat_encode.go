@@ -89,8 +89,8 @@ func (e *encoder) chatMembers() {
 		e.maybeBool("parallel_tool_calls", r.Parallel)
 	}
 	e.maybeText("verbosity", r.Verbosity)
-	e.maybeText("user", r.User)
-	e.maybeText("safety_identifier", r.SafetyID)
+	e.chatUser("user", r.User, llm.FieldUser)
+	e.chatUser("safety_identifier", r.SafetyID, llm.FieldSafetyID)
 	e.maybeText("prompt_cache_key", r.CacheKey)
 	e.maybeRaw("metadata", r.Metadata)
 	e.maybeBool("store", r.Store)
@@ -100,6 +100,19 @@ func (e *encoder) chatMembers() {
 	e.onlyOwn("audio", r.Voice, llm.FieldVoice)
 	e.onlyOwn("web_search_options", r.WebSearch, llm.FieldWebSearch)
 	e.chatTier()
+}
+
+// maxUserID is the longest identifier of a user that OpenAI takes: "a maximum
+// length of 128 characters" (openai-go v3.96.0 on safety_identifier, which
+// replaces user). Claude Code sends more.
+const maxUserID = 128
+
+func (e *encoder) chatUser(name string, id *string, f llm.Field) {
+	if id != nil && len(*id) > maxUserID && !e.own {
+		e.change(Dropped, "", f, "OpenAI takes identifiers of 128 characters")
+		return
+	}
+	e.maybeText(name, id)
 }
 
 // onlyOwn writes what only the request's own dialect understands.

@@ -56,6 +56,9 @@ func (c *chatEncoder) encode(out []byte, e *llm.Event) []byte {
 }
 
 func (c *chatEncoder) start(e *llm.Event) {
+	if c.head != nil {
+		return // an answer keeps its first id, whoever goes on with it
+	}
 	w := jsonOut{out: []byte("data: ")}
 	w.open("", '{')
 	w.text("id", e.ID)

@@ -93,7 +93,7 @@ func (e *encoder) chatResult(m *llm.Message, p *llm.Part) (moved []*llm.Part) {
 }
 
 // maxCallID is the longest id of a tool call that OpenAI takes ("string too
-// long. Expected a string with maximum length 40").
+// long. Expected a string with maximum length 40", agno-agi/agno#5382).
 const maxCallID = 40
 
 // callID is the id of a call, shortened alike in the call and its result.
@@ -119,8 +119,13 @@ func (e *encoder) chatContent(plain bool, parts []*llm.Part) {
 		}
 	default:
 		e.open("content", '[')
+		from := len(e.out)
 		for _, p := range parts {
 			e.chatPart(p)
+		}
+		if len(e.out) == from && !e.own { // all are lost, and named; no list may be empty
+			e.out = append(e.out[:from-1], `""`...)
+			return
 		}
 		e.close('[')
 	}
@@ -197,14 +202,18 @@ func (e *encoder) chatThoughts(parts []llm.Part) {
 		p := &parts[i]
 		switch {
 		case p.Kind != llm.Thinking:
-		case !e.t.Thoughts || p.Thought.Text == "":
+			continue
+		case p.Thought.Encrypted != "":
+			e.lose(p.Path, llm.FieldEncrypted)
+		case !e.t.Thoughts:
 			e.lose(p.Path, llm.FieldThought)
 		default:
 			text += p.Thought.Text
-			if p.Thought.Signed() {
-				e.lose(p.Path, llm.FieldSignature)
-			}
 		}
+		if p.Thought.Signature != "" {
+			e.lose(p.Path, llm.FieldSignature)
+		}
+		e.nameExtra(p.Path, p.Extra)
 	}
 	if text != "" {
 		e.text("reasoning_content", text)

@@ -3,9 +3,12 @@
 // body without decoding it, splices declared edits into it, meters an answer's
 // bytes as they pass, and words llmgw's own errors.
 //
-// Nothing here decodes and re-encodes a body: in the same dialect the bytes
-// pass through as they came. A dialect is one file with a reader of its
-// answers and a case in [NewMeter].
+// In the same dialect the bytes pass through as they came; nothing decodes and
+// re-encodes them. Between dialects a body is read into package llm's neutral
+// form and written from it: a dialect has one decoder and one encoder for each
+// kind of message, a table of its members and one of what it does with those of
+// others ([EncodeRequest], [Want.Reply]), and a reader of its answers in
+// [NewMeter].
 package dialect
 
 import (
