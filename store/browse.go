@@ -89,6 +89,20 @@ func (r *Reader) Count(ctx context.Context, q Query) (n int64, err error) {
 	return n, err
 }
 
+// Older returns the id of the call that was recorded n calls before the one
+// with that id (before the newest where id is empty); empty where the record
+// does not go back as far. With it a search can be cut into pieces.
+func (r *Reader) Older(ctx context.Context, id string, n int64) (older string, err error) {
+	if id == "" {
+		id = "~" // above all ids
+	}
+	err = r.each(ctx, func(f *fields) error {
+		older = f.text()
+		return nil
+	}, "SELECT id FROM calls WHERE n = (SELECT n FROM calls WHERE id < ? ORDER BY id DESC LIMIT 1) - ?", id, n)
+	return older, err
+}
+
 // Pulse is how the last hour went.
 type Pulse struct {
 	Calls   int64   // that arrived
@@ -165,4 +179,3 @@ func (r *Reader) Values(ctx context.Context, now time.Time) (map[string][]string
 	}
 	return out, nil
 }
-

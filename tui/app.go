@@ -165,9 +165,10 @@ func (m *app) wish() {
 	w.complete = m.prompt.open
 }
 
-// startTicking makes the clock of running calls go, while one can be seen.
+// startTicking makes the clock of running calls, and of waits, go while one can
+// be seen.
 func (m *app) startTicking() tea.Cmd {
-	if m.ticking || m.held != nil || !m.calls.running(m.snap, m.layout) {
+	if m.ticking || m.held != nil || !m.calls.running(m.snap, m.layout) && !m.counting() {
 		return nil
 	}
 	m.ticking = true

@@ -129,3 +129,14 @@ func manyCalls(b *testing.B) string {
 	}
 	return s.Path()
 }
+
+// BenchmarkSearch is a filter that no call matches, over the whole record.
+func BenchmarkSearch(b *testing.B) {
+	o := options(manyCalls(b), 120, 40)
+	for b.Loop() {
+		text, err := Frame(b.Context(), o, "/ n o t h i n g")
+		if err != nil || !strings.Contains(text, "0 of ") {
+			b.Fatalf("%v\n%s", err, text)
+		}
+	}
+}

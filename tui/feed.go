@@ -45,13 +45,15 @@ type feed struct {
 	totalsAt time.Time // of the last header figures
 	detailAt time.Time // of the last detail of a call
 	behind   bool      // some of that is older than the calls
+	more     bool      // the search for calls goes on
+	stride   int64     // searchRows, but for tests
 }
 
 func newFeed(ctx context.Context, o Options) *feed {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &feed{ctx: ctx, opt: o, kick: make(chan struct{}, 1), last: &snapshot{}}
+	return &feed{ctx: ctx, opt: o, kick: make(chan struct{}, 1), last: &snapshot{}, stride: searchRows}
 }
 
 // ask says what is wanted from now on. It waits for nothing.
@@ -86,10 +88,14 @@ func (f *feed) focused(yes bool) {
 	f.wake()
 }
 
-func (f *feed) poll() time.Duration {
+// pause is how long nothing needs to be looked at.
+func (f *feed) pause() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.unseen {
+	switch {
+	case f.more:
+		return 0
+	case f.unseen:
 		return pollUnseen
 	}
 	return pollEvery
@@ -98,7 +104,7 @@ func (f *feed) poll() time.Duration {
 // next is the command that ends with the next snapshot.
 func (f *feed) next() tea.Cmd {
 	return guard(func() tea.Msg {
-		timer := time.NewTimer(f.poll())
+		timer := time.NewTimer(f.pause())
 		defer timer.Stop()
 		for {
 			select {
@@ -110,7 +116,7 @@ func (f *feed) next() tea.Cmd {
 			if s := f.look(); s != nil {
 				return snapshotMsg(s)
 			}
-			timer.Reset(f.poll())
+			timer.Reset(f.pause())
 		}
 	})
 }
@@ -124,7 +130,7 @@ func (f *feed) look() *snapshot {
 		return nil
 	}
 	changed, err := f.changed(ctx, now)
-	if err == nil && !changed && f.last.want == w && f.read {
+	if err == nil && !changed && !f.more && f.last.want == w && f.read {
 		return nil
 	}
 	var s *snapshot
@@ -161,7 +167,7 @@ func (f *feed) end() {
 // the next time: it may have been replaced.
 func (f *feed) failed(err error, w want, now time.Time) *snapshot {
 	s := *f.last
-	s.err, s.at, s.want, s.retryAt = err, now, w, now.Add(retryEvery)
+	s.err, s.at, s.want, s.retryAt, f.more = err, now, w, now.Add(retryEvery), false
 	if errors.Is(err, store.ErrNoDatabase) {
 		s.retryAt = now.Add(totalsEvery) // nothing is wrong, nobody has called yet
 	}
@@ -258,7 +264,7 @@ func (f *feed) snapshot(ctx context.Context, w want, now time.Time) (*snapshot, 
 	if err := f.screens(ctx, &s, now); err != nil {
 		return nil, err
 	}
-	s.changed = change
+	s.changed, s.searching = change, f.more
 	return &s, nil
 }
 
@@ -279,7 +285,7 @@ func (f *feed) totals(ctx context.Context, s *snapshot, again bool, now time.Tim
 	w, old := s.want, f.last.want
 	sameCalls := w.filter == old.filter && w.faults == old.faults
 	f.behind = true
-	if !again && sameCalls && w.complete == old.complete && now.Sub(f.totalsAt) < totalsEvery {
+	if !again && sameCalls && w.complete == old.complete && f.more == f.last.searching && now.Sub(f.totalsAt) < totalsEvery {
 		return nil
 	}
 	if s.pulse, err = f.r.Pulse(ctx, now, pulseColumns); err != nil {
@@ -294,7 +300,7 @@ func (f *feed) totals(ctx context.Context, s *snapshot, again bool, now time.Tim
 	if s.total, err = f.r.Count(ctx, store.Query{}); err != nil {
 		return err
 	}
-	if s.matches, err = f.count(ctx, w, now); err != nil {
+	if s.matches, err = f.count(ctx, s, now); err != nil {
 		return err
 	}
 	if w.complete {
@@ -341,7 +347,14 @@ func (f *feed) spentToday(ctx context.Context, now time.Time) (store.Sum, error)
 
 // count counts the calls that match, if that does not take long: -1 when it
 // does.
-func (f *feed) count(ctx context.Context, w want, now time.Time) (int64, error) {
+func (f *feed) count(ctx context.Context, s *snapshot, now time.Time) (int64, error) {
+	w, old := s.want, f.last
+	switch {
+	case s.window.newest && s.window.oldest && !s.window.sorted:
+		return int64(len(s.window.rows)), nil
+	case f.more, old.matches < 0 && !old.searching && old.want.filter == w.filter && old.want.faults == w.faults:
+		return -1, nil // it took too long a moment ago
+	}
 	q, err := w.query(now)
 	if err != nil {
 		return -1, err
@@ -465,28 +478,61 @@ func (f *feed) update(ctx context.Context, win window, q store.Query) (window, e
 // extend reads further pages where the cursor is near the window's edge, or
 // the window where the cursor is elsewhere.
 func (f *feed) extend(ctx context.Context, win window, w want, q store.Query) (window, error) {
+	f.more = false
+	at, enough := 0, firstRows
 	q.Limit = pageRows
-	switch at := win.index(w.around); {
-	case w.around == "" && !win.newest:
-		q.Limit = firstRows
-		list, err := f.r.Calls(ctx, q)
-		return window{rows: pointers(list), newest: true, oldest: len(list) < q.Limit}, err
-	case w.around == oldest && !win.oldest:
-		return f.tail(ctx, q)
-	case w.around == "" || w.around == oldest:
+	switch {
+	case w.around == oldest && win.oldest:
 		return win, nil
-	case at < 0 && len(win.rows) == 0:
+	case w.around == oldest:
+		return f.tail(ctx, q)
+	case w.around != "" && len(win.rows) == 0 && !win.newest:
 		return f.middle(ctx, w.around, q)
+	case w.around != "":
+		at, enough = win.place(w.around), nearEdge
+	case !win.newest:
+		win = window{newest: true}
+	}
+	switch {
 	case at < nearEdge && !win.newest:
 		q.After, q.Ascending = win.rows[0].ID, true
 		list, err := f.r.Calls(ctx, q)
 		return win.newer(reversed(list), len(list) < q.Limit), err
-	case len(win.rows)-at < nearEdge && !win.oldest:
-		q.Before = win.rows[len(win.rows)-1].ID
-		list, err := f.r.Calls(ctx, q)
-		return win.older(list, len(list) < q.Limit), err
+	case len(win.rows)-at < enough && !win.oldest:
+		if at == 0 {
+			q.Limit = firstRows
+		}
+		win, err := f.older(ctx, win, q)
+		f.more = err == nil && len(win.rows)-at < enough && !win.oldest
+		return win, err
 	}
 	return win, nil
+}
+
+// searchRows is among how many calls is searched at a time: what is found is
+// shown, and keys are heard, before the search goes on.
+const searchRows = 20_000
+
+// older reads the calls below the window. A filter may have to look at many for each that it
+// finds; then it looks at a part of them.
+func (f *feed) older(ctx context.Context, win window, q store.Query) (window, error) {
+	q.Before = win.down
+	if !q.Filter.Empty() || q.Faults {
+		id, err := f.r.Older(ctx, q.Before, f.stride)
+		if err != nil {
+			return win, err
+		}
+		q.After = id[:max(len(id)-1, 0)] // what begins with it comes after it: the call itself is looked at too
+	}
+	list, err := f.r.Calls(ctx, q)
+	if err != nil {
+		return win, err
+	}
+	down := q.After
+	if len(list) == q.Limit {
+		down = list[len(list)-1].ID
+	}
+	return win.older(list, down), nil
 }
 
 // tail reads the oldest calls.
@@ -498,16 +544,13 @@ func (f *feed) tail(ctx context.Context, q store.Query) (window, error) {
 
 // middle reads calls on both sides of one.
 func (f *feed) middle(ctx context.Context, id string, q store.Query) (window, error) {
-	below, above := q, q
-	below.Before = id + "~" // the call itself too: ids are of the characters below
-	above.After, above.Ascending = id, true
-	old, err := f.r.Calls(ctx, below)
+	win, err := f.older(ctx, window{down: id + "~"}, q) // with the call itself: no id has that character
 	if err != nil {
-		return window{}, err
+		return win, err
 	}
-	young, err := f.r.Calls(ctx, above)
-	win := window{rows: pointers(old), oldest: len(old) < q.Limit}
-	return win.newer(reversed(young), len(young) < q.Limit), err
+	q.After, q.Ascending = id, true
+	list, err := f.r.Calls(ctx, q)
+	return win.newer(reversed(list), len(list) < q.Limit), err
 }
 
 func reversed(list []store.CallRow) []store.CallRow {

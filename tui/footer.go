@@ -77,8 +77,8 @@ func (m *app) status() string {
 	default:
 		parts = append(parts, "FOLLOW off")
 	}
-	if m.want != s.want && m.held == nil && s.err == nil {
-		parts = append(parts, k.activeStyle.paint("reading"+k.cut))
+	if m.held == nil && s.err == nil && (m.want != s.want || s.searching) {
+		parts = append(parts, k.activeStyle.paint("searching"+k.cut))
 	}
 	if m.want.faults {
 		parts = append(parts, k.switchedStyle.paint("faults only (e)"))

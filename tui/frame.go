@@ -27,7 +27,7 @@ func frame(ctx context.Context, o Options, keys string) (string, error) {
 
 // catchUp reads what is wanted until nothing more is.
 func (m *app) catchUp() {
-	const enough = 5 // a cursor may want a page, and that one another
+	const enough = 500 // pages of a search
 	for range enough {
 		s := m.feed.look()
 		if s == nil {

@@ -114,6 +114,9 @@ func (m *app) serving(room int) string {
 		}
 		text += " " + up
 	}
+	if m.silent() > 0 {
+		text += "  " + k.alarm.paint(k.failed+" not recording")
+	}
 	if s.reload.Error != "" {
 		text += "  " + k.alarm.paint(k.failed+" reload")
 	}

@@ -69,7 +69,7 @@ func arrange(w, h int, s screen, focus pane, zoom bool) layout {
 	strip := min(14, inner/3)
 	l.body.h = inner - strip - 1
 	l.beside = true
-	l.detail = area{w: w * 2 / 5, h: l.body.h, focused: focus == paneDetail}
+	l.detail = area{w: w * 3 / 8, h: l.body.h, focused: focus == paneDetail}
 	l.body.w = w - l.detail.w - 1
 	l.providers = area{w: w/2 - 4, h: strip, focused: focus == paneProviders}
 	l.spend = area{w: w - l.providers.w - 1, h: strip, focused: focus == paneSpend}

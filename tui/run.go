@@ -50,6 +50,15 @@ func (e *CrashError) Hint() string {
 func Run(ctx context.Context, o Options, input io.Reader) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	var p *tea.Program
+	defer func() {
+		if value := recover(); value != nil {
+			if p != nil {
+				_ = p.ReleaseTerminal() // whatever is left to restore
+			}
+			err = crashed(value, o.CrashDir)
+		}
+	}()
 	f := newFeed(ctx, o)
 	m := newApp(ctx, o, f)
 	m.catchUp() // so that the first frame has something to show
@@ -60,13 +69,7 @@ func Run(ctx context.Context, o Options, input io.Reader) (err error) {
 	if !o.NoMouse {
 		options = append(options, tea.WithMouseCellMotion())
 	}
-	p := tea.NewProgram(m, options...)
-	defer func() {
-		if value := recover(); value != nil {
-			_ = p.ReleaseTerminal() // whatever is left to restore
-			err = crashed(value, o.CrashDir)
-		}
-	}()
+	p = tea.NewProgram(m, options...)
 	_, err = p.Run()
 	if ctx.Err() != nil {
 		return nil // an interrupt is an ordinary end

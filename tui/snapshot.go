@@ -21,9 +21,11 @@ type snapshot struct {
 	window  window // of calls
 	live    map[string]store.Live
 	matches int64 // calls that match the filter; below zero: not counted
-	total   int64 // calls on record
-	pulse   store.Pulse
-	today   store.Sum
+
+	searching bool  // the window is not filled yet
+	total     int64 // calls on record
+	pulse     store.Pulse
+	today     store.Sum
 
 	// What the server last said about itself.
 	setup   store.Setup

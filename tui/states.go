@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"llmgw/store"
 )
@@ -156,12 +157,27 @@ func (m *app) notices(w int) []string {
 		note(k.alarm, k.outside(s.err.Error(), w-4))
 	case !s.server.Alive && s.path != "":
 		note(k.switchedStyle, m.stopped())
+	case m.silent() > 0:
+		note(k.alarm, "serve lives but has recorded nothing for "+span(m.silent())+": is its disk full, or locked? See its log.")
 	}
 	if s.reload.Error != "" && s.server.Alive {
 		note(k.alarm, k.outside("reload failed at "+s.reload.At.In(m.opt.Zone).Format("15:04:05")+
 			", the old configuration stays in force: "+s.reload.Error, w-4))
 	}
 	return out
+}
+
+// silentAfter is when a server that lives has missed two of its heartbeats.
+const silentAfter = 25 * time.Second
+
+// silent is how long a living server has not written its heartbeat; 0 while it
+// does.
+func (m *app) silent() time.Duration {
+	s := m.snap
+	if d := m.now.Sub(s.server.Heartbeat); s.server.Alive && s.server.Heartbeat.Unix() > 0 && d > silentAfter {
+		return d
+	}
+	return 0
 }
 
 // stopped is since when no server writes.

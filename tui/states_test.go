@@ -32,7 +32,9 @@ func TestStates(t *testing.T) {
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			o := options(s.path, 80, 24)
-			o.Now = func() time.Time { return testNow.Add(12 * time.Minute) }
+			if s.name == "stopped" {
+				o.Now = func() time.Time { return testNow.Add(12 * time.Minute) }
+			}
 			hidePath(t, &o, s.path)
 			golden(t, o, "state-"+s.name, s.keys)
 		})
@@ -74,7 +76,7 @@ func TestScreenComesAlive(t *testing.T) {
 		}
 	}
 	expect("no llmgw is running")
-	s, err := store.Open(path, store.Options{Now: o.Now, Owner: store.Instance{Listen: "127.0.0.1:4747", StartedAt: now}})
+	s, err := store.Open(path, store.Options{Now: func() time.Time { return testNow }, Owner: store.Instance{Listen: "127.0.0.1:4747", StartedAt: now}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +89,8 @@ func TestScreenComesAlive(t *testing.T) {
 	commit(t, s, specs[2].change(2)) // with it or after it
 	now = now.Add(totalsEvery)
 	expect("reload failed at 14:02:36, the old configuration stays in force: line 3")
+	now = now.Add(time.Minute)
+	expect("serve lives but has recorded nothing for 1m")
 	closeStore(t, s)
 	now = now.Add(serverEvery)
 	expect("serve not running")

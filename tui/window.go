@@ -10,9 +10,10 @@ import (
 // changes: its methods return new ones.
 type window struct {
 	rows   []*store.CallRow
-	newest bool // nothing newer is left out
-	oldest bool // nothing older is
-	sorted bool // by something else than arrival
+	newest bool   // nothing newer is left out
+	oldest bool   // nothing older is
+	sorted bool   // by something else than arrival
+	down   string // id from which on up all was looked at; with a filter that may be below the last row
 }
 
 const (
@@ -51,11 +52,11 @@ func (w window) place(id string) int {
 	return i
 }
 
-// older returns w with a page of older calls at its end; what is then too much
-// goes at the other.
-func (w window) older(page []store.CallRow, last bool) window {
+// older returns w with older calls at its end, down to an id or, where that is
+// empty, the oldest; what is then too much goes at the other end.
+func (w window) older(page []store.CallRow, down string) window {
 	rows := append(slices.Clone(w.rows), pointers(page)...)
-	w.oldest = last
+	w.down, w.oldest = down, down == ""
 	if extra := len(rows) - windowRows; extra > 0 {
 		rows, w.newest = rows[extra:], false
 	}
@@ -74,6 +75,7 @@ func (w window) newer(page []store.CallRow, last bool) window {
 func (w window) trim() window {
 	if len(w.rows) > windowRows {
 		w.rows, w.oldest = w.rows[:windowRows:windowRows], false
+		w.down = w.rows[windowRows-1].ID
 	}
 	return w
 }
@@ -91,7 +93,7 @@ func (w window) merge(changed []store.CallRow, gone map[string]bool) window {
 		switch {
 		case found:
 			rows[at] = c
-		case at == 0 && !w.newest, at == len(rows) && !w.oldest:
+		case at == 0 && !w.newest, c.ID < w.down:
 			// beyond what was read
 		default:
 			rows = slices.Insert(rows, at, c)
