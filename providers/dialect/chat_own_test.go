@@ -49,7 +49,7 @@ func TestCorpusRequestsSurviveTheirOwnDialect(t *testing.T) {
 	for _, file := range []struct {
 		name string
 		d    llm.Dialect
-	}{{"openai-chat", llm.OpenAIChat}} {
+	}{{"openai-chat", llm.OpenAIChat}, {"anthropic-messages", llm.Anthropic}} {
 		n := 0
 		for _, x := range corpus(t, file.name) {
 			if x.RequestBody == nil {

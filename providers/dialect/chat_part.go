@@ -77,6 +77,7 @@ func (w *jsonOut) chatURL(name string, m *llm.Media) {
 func (e *encoder) chatImage(p *llm.Part) {
 	if p.Media.FileID != "" {
 		e.lose(p.Path, llm.FieldImageFile)
+		e.nameExtra(p.Path, p.Extra)
 		return
 	}
 	e.chatMedia(p, "image_url", func() {
@@ -109,9 +110,11 @@ func (e *encoder) chatDocument(p *llm.Part) {
 		return
 	case !e.own && m.Data == nil && m.URL != "":
 		e.lose(p.Path, llm.FieldDocURL)
+		e.nameExtra(p.Path, p.Extra)
 		return
 	case !e.own && m.FileID != "" && e.req.From != llm.OpenAIResponses:
 		e.lose(p.Path, llm.FieldDocFile)
+		e.nameExtra(p.Path, p.Extra)
 		return
 	}
 	e.chatMedia(p, "file", func() {

@@ -13,6 +13,7 @@ var messagesAnswerFields = []field{
 	{"container", ""},
 	{"context_management", ""},
 	{"diagnostics", ""},
+	{"input_transformations", ""},
 	{"stop_reason", llm.FieldFinish},
 	{"stop_sequence", llm.FieldSequence},
 	{"stop_details", ""},
@@ -39,6 +40,8 @@ var messagesAnswerFields = []field{
 	{"usage.service_tier", llm.FieldServiceTier},
 	{"usage.inference_geo", ""},
 	{"usage.speed", ""},
+	{"usage.fallback_credit", ""},
+	{"usage.iterations", ""}, // counted by the meter
 }
 
 // messagesGives is what a field of an answer becomes in this protocol.

@@ -54,6 +54,7 @@ var messagesFields = []field{
 	{"thinking.type", llm.FieldThinking},
 	{"thinking.budget_tokens", llm.FieldBudget},
 	{"thinking.display", llm.FieldDisplay},
+	{"thinking.block_binding", ""},
 	{"output_config.effort", llm.FieldEffort},
 	{"output_config.format.schema", llm.FieldFormatSchema},
 	{"output_config.task_budget", ""},
@@ -143,7 +144,7 @@ var messagesTakes = map[llm.Field]taking{
 	llm.FieldDisplay:          {fate: Approximated, to: "thinking.display", why: "thoughts are shown summarized, or not"},
 	llm.FieldVerbosity:        {fate: Dropped, why: "the protocol has no verbosity"},
 	llm.FieldStream:           {to: "stream"},
-	llm.FieldIncludeUsage:     {fate: Mapped, to: "stream"}, // its usage is in every stream
+	llm.FieldIncludeUsage:     {fate: Mapped}, // it is in every stream
 	llm.FieldUser:             {fate: Mapped, to: "metadata.user_id"},
 	llm.FieldSafetyID:         {fate: Mapped, to: "metadata.user_id"},
 	llm.FieldCacheKey:         {fate: Dropped, why: "prompts are cached where markers stand"},

@@ -141,5 +141,8 @@ func messagesMedia(p *llm.Part, o *object) bool {
 	}
 	p.Media = &m
 	p.Extra = s.rest("source")
+	if c, found := o.inner("citations"); found {
+		p.Extra = append(p.Extra, c.rest("citations")...)
+	}
 	return m.Data != nil || m.URL != "" || m.FileID != "" || m.Text != nil && p.Kind == llm.Document
 }

@@ -59,6 +59,11 @@ func (m *messagesOut) media(kind string, p *llm.Part) {
 		m.maybeText("title", p.Media.Name)
 		m.maybeText("context", p.Media.Context)
 	}
+	if m.own && hasExtra("citations", p.Extra) {
+		m.open("citations", '{')
+		m.putBack("citations", p.Extra)
+		m.close('{')
+	}
 }
 
 func (m *messagesOut) source(media *llm.Media) {

@@ -49,6 +49,7 @@ func (m *messagesOut) takesTool(t *llm.Tool) bool {
 		return false
 	case t.Custom:
 		m.lose(t.Path, llm.FieldToolCustom)
+		m.nameExtra(t.Path, t.Extra)
 		return false
 	case c != nil && c.Allowed != nil:
 		return slices.Contains(c.Allowed, t.Name)
@@ -127,6 +128,9 @@ func (m *messagesOut) choice() {
 			m.raw("tool_choice", c.Raw)
 		}
 		return
+	case c != nil && c.Custom:
+		m.lose("", llm.FieldChoiceCustom)
+		return
 	case !m.offersTools():
 		return
 	}
@@ -139,10 +143,6 @@ func (m *messagesOut) choice() {
 	}
 	if c.Allowed != nil {
 		m.lose("", llm.FieldAllowedTools)
-	}
-	if c.Mode == llm.ToolNamed && c.Custom {
-		m.lose("", llm.FieldChoiceCustom)
-		return
 	}
 	m.open("tool_choice", '{')
 	m.word("type", choiceWord(c.Mode))
