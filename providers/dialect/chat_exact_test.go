@@ -170,6 +170,7 @@ func TestForeignRequestToChat(t *testing.T) {
 		name(Dropped, "messages[0].content[3]", llm.FieldDocName),
 		name(Refused, "messages[0].content[4]", llm.FieldNative),
 		name(Dropped, "messages[1].content[0]", llm.FieldThought),
+		name(Dropped, "messages[1].content[0]", llm.FieldSignature),
 		name(Edited, "messages[1].content[1]", llm.FieldCallID),
 		name(Approximated, "messages[2].content[0].content[1]", llm.FieldResultImage),
 		name(Edited, "messages[2].content[0]", llm.FieldResultID),
