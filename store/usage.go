@@ -193,7 +193,7 @@ func (r *Reader) Faults(ctx context.Context, provider, model string, since time.
 			list = append(list, FaultRow{CallID: id, Attempt: a})
 		}
 		return err
-	}, "SELECT (SELECT id FROM calls WHERE n = k / 1024), "+strings.Join(attemptColumns, ", ")+
+	}, "SELECT coalesce((SELECT id FROM calls WHERE n = k / 1024), ''), "+strings.Join(attemptColumns, ", ")+
 		" FROM attempts WHERE k IN ("+newest+") AND provider = ? AND (? = '' OR model = ?) AND outcome NOT IN ('ok', 'skipped', 'running') ORDER BY k DESC LIMIT ?",
 		first, faultsAmong, provider, model, model, 10*limit)
 	return list, err

@@ -224,7 +224,7 @@ func (d *spendData) burnChart(v view, w int) []string {
 			most, peak = n, i
 		}
 	}
-	head := " " + k.dim.paint("TODAY") + " " + exactly(d.today) + "   burn " + d.burnWords(v)
+	head := " " + k.dim.paint("TODAY") + " " + usd(d.today) + "   burn " + d.burnWords(v)
 	if most > 0 {
 		at := store.DayStart(v.now.In(v.zone)).Add(time.Duration(peak) * 30 * time.Minute)
 		head += fmt.Sprintf("   peak %s/h at %s", usd(price.Money(2*most)), at.Format("15:04"))

@@ -153,7 +153,7 @@ func (d *detail) lines(a area, v view) []string {
 func (v view) title(w int) string {
 	c, k := v.call, v.look
 	o := v.judge(c)
-	left := " call " + c.ID[:min(6, len(c.ID))] + k.cut + shortID(c.ID)[4:] + "   " + c.StartedAt.In(v.zone).Format(time.TimeOnly) + "   "
+	left := " call " + c.ID[:min(6, len(c.ID))] + k.cut + lastFour(c.ID) + "   " + c.StartedAt.In(v.zone).Format(time.TimeOnly) + "   "
 	right := ""
 	if c.HTTPStatus > 0 {
 		right = fmt.Sprintf("status %d ", c.HTTPStatus)
@@ -166,6 +166,9 @@ func (v view) title(w int) string {
 	}
 	return k.ends(left+o.style.paint(k.outside(o.glyph+" "+v.sentence(c, o), room-1)), k.dim.paint(right), w)
 }
+
+// lastFour is the end of an id, by which commands find a call.
+func lastFour(id string) string { return id[max(0, len(id)-4):] }
 
 // sentence says how a call went.
 func (v view) sentence(c *store.CallRow, o outcome) string {

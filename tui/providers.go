@@ -224,7 +224,7 @@ func tableFor(v view, a area) targetTable {
 	}
 	left := a.w - 4 - t.name - t.breaker - 2 - 6*4 - 2
 	if t.money {
-		left -= 16
+		left -= 18
 	}
 	for _, n := range []int{60, 30, 20, 15, 12, 10} {
 		if n <= left {
@@ -242,7 +242,7 @@ func (t *targetTable) head(v view) string {
 		text += "   P50   P95"
 	}
 	if t.money {
-		text += "  TOK/S     COST"
+		text += "  TOK/S       COST"
 	}
 	if t.spark > 0 {
 		text += "  LAST " + strings.ToUpper(v.snapshot.providers.span.words())
@@ -302,7 +302,7 @@ func (t *targetTable) figures(k *look, r *targetRow) string {
 	if u.Unpriced > 0 {
 		cost += "+?"
 	}
-	return text + k.fitRight(speed, 7) + k.fitRight(cost, 9)
+	return text + k.fitRight(speed, 7) + k.fitRight(cost, 11)
 }
 
 // sparks draws attempts over time; where most of them failed, as such.

@@ -257,17 +257,39 @@ func (v view) faultLines(r *targetRow, a area) []string {
 	if len(d.faults) == 0 {
 		return []string{" " + k.dim.paint("no faults in the last 24 h")}
 	}
-	lines := []string{" " + k.dim.paint(k.fit("FAULTS", 9)+" "+k.fit("STATUS", 7)+k.fit("CLASS", 14)+"WHAT IT SAID")}
+	then := 0
+	if a.w >= twoColumns {
+		then = a.w / 4
+	}
+	room := a.w - 32 - 7 - then
+	lines := []string{" " + k.dim.paint(k.fit("FAULTS", 9)+" "+k.fit("STATUS", 7)+k.fit("CLASS", 14)+k.fit("WHAT IT SAID", room)+k.fit("  THEN", then)+"  CALL")}
 	for i := range d.faults {
 		f := &d.faults[i].Attempt
 		status := k.none
 		if f.HTTPStatus > 0 {
 			status = fmt.Sprint(f.HTTPStatus)
 		}
-		end := "  " + k.cut + shortID(f.CallID)[4:]
-		room := a.w - 32 - width(end)
 		text := " " + k.fit(v.clock(f.StartedAt), 9) + " " + k.fit(status, 7) + k.fit(spaced(f.Outcome), 14)
-		lines = append(lines, text+k.fit(k.outside(cmp.Or(f.Error, f.Why), room), room)+k.dim.paint(end))
+		text += k.fit(k.outside(cmp.Or(f.Error, f.Why), room), room) + k.fit("  "+k.outside(f.Why, then-2), then)
+		lines = append(lines, text+"  "+k.dim.paint(k.cut+lastFour(f.CallID)))
 	}
 	return lines
+}
+
+// counting tells whether a wait that ends by the clock is shown.
+func (m *app) counting() bool {
+	if m.screen != screenProviders && m.layout.providers.h == 0 {
+		return false
+	}
+	for i := range m.snap.targets.Breakers {
+		if m.snap.targets.Breakers[i].Until.After(m.now) {
+			return true
+		}
+	}
+	for i := range m.snap.targets.Cooldowns {
+		if m.snap.targets.Cooldowns[i].Until.After(m.now) {
+			return true
+		}
+	}
+	return false
 }
