@@ -29,12 +29,12 @@ type demoCall struct {
 // text, %d is the number of the question.
 var demoCalls = []demoCall{
 	chat("gpt-4o-mini", "codex_cli_rs/0.60", true, 640, "Name three rivers. [[words 40]]"),
-	claude("claude-sonnet-4-5", true, 9000, "Explain a mutex to a child. [[words 200]]"),
-	chat("gpt-4o", "aider/0.86", false, 2900, "Translate: good morning. [[words 12]]"),
+	claude("claude-sonnet-4-5", true, 4000, "Explain a mutex to a child. [[words 200]]"),
+	chat("gpt-4o", "aider/0.86", false, 1500, "Translate: good morning. [[words 12]]"),
 	repeated(chat(demoCached, "codex_cli_rs/0.60", true, 512, "What is a monad, take %d? [[words 30]]"), 4),
 	claude("claude-haiku-4-5", false, 410, "One line on entropy. [[words 20]]"),
 	{path: "/p/demo/v1/embeddings", body: `{"model":"text-embedding-3-small","input":"the quick brown fox"}`, agent: "python-requests/2.32"},
-	chat("gpt-4o", "codex_cli_rs/0.60", true, 2100, "Weather in Oslo? [[tools 1]]"),
+	chat("gpt-4o", "codex_cli_rs/0.60", true, 1100, "Weather in Oslo? [[tools 1]]"),
 	claude("claude-opus-4-5", true, 12000, "Review this patch. [[words 160]]"),
 	chat("gpt-4o", "aider/0.86", true, 900, "Write a haiku about disks. [[words 90]]"),
 	patient(claude("claude-sonnet-4-5", true, 2000, "Tell me everything about tides. [[words 400]]"), 2*time.Second),
@@ -43,7 +43,7 @@ var demoCalls = []demoCall{
 	repeated(chat(demoCached, "codex_cli_rs/0.60", true, 512, "What is a functor, take %d? [[words 30]]"), 4),
 	{path: "/p/lab/v1/chat/completions", agent: "ollama-js/0.6",
 		body: `{"model":"` + demoUnpriced + `","max_tokens":200,"messages":[{"role":"user","content":"Hello there. [[words 15]]"}]}`},
-	chat("gpt-4o", "codex_cli_rs/0.60", true, 3500, "Explain this stack trace. [[words 70]]"),
+	chat("gpt-4o", "codex_cli_rs/0.60", true, 1800, "Explain this stack trace. [[words 70]]"),
 	{path: "/p/demo/v1/chat/completions", agent: "curl/8.9", body: `{"model":"no-such-model","messages":[]}`, rare: true},
 }
 

@@ -184,7 +184,10 @@ func (d *spendData) burnLine(v view, w int) string {
 
 func (d *spendData) burnWords(v view) string {
 	now := "not known yet"
-	if d.burn.Known {
+	switch {
+	case !v.server.Alive:
+		now = "none, llmgw is not running"
+	case d.burn.Known:
 		now = usd(d.burn.Money) + "/h now"
 	}
 	if hours := float64(len(d.quarters)) / 4; hours > 0 {

@@ -134,12 +134,13 @@ func (v view) broken(b *store.Breaker) standing {
 	case store.BreakerDisabled:
 		return standing{k.blocked, "disabled", "is disabled: llmgw targets enable " + b.Target, k.blockedStyle, b.State, ""}
 	}
-	word, words := "closed", "is closed: calls pass"
-	if b.Failures > 0 && b.Consecutive > 0 {
-		word = fmt.Sprintf("closed %d/%d", b.Consecutive, b.Failures)
-		words = fmt.Sprintf("is closed after %d of %d faults in a row that open it", b.Consecutive, b.Failures)
+	if b.Failures == 0 || b.Consecutive == 0 {
+		return standing{k.ok, "closed", "is closed: calls pass", k.text, store.BreakerClosed, ""}
 	}
-	return standing{k.ok, word, words, k.text, store.BreakerClosed, ""}
+	return standing{
+		k.slow, fmt.Sprintf("closed %d/%d", b.Consecutive, b.Failures),
+		fmt.Sprintf("is closed: calls pass, but %d in a row failed; %d open it", b.Consecutive, b.Failures), k.slowStyle, store.BreakerClosed, "",
+	}
 }
 
 // cooling is a target whose credential must rest.

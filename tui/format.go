@@ -152,7 +152,10 @@ func (l *look) meter(spent, held, whole price.Money, w int) string {
 	if spent < whole {
 		full = min(full, w-1)
 	}
-	reserved := max(cells(spent+held), full) - full
+	reserved := 0
+	if held > 0 {
+		reserved = max(cells(spent+held), full) - full
+	}
 	out := l.edgeLeft
 	for i := range w {
 		switch {

@@ -108,10 +108,14 @@ func (g *providerGroup) standing(v view) standing {
 	}
 	worst, ill := standing{k.ok, "closed", "is closed: calls pass", k.text, store.BreakerClosed, ""}, 0
 	for i := range g.models {
-		if s := g.models[i].standing; s.state != store.BreakerClosed {
+		switch s := g.models[i].standing; {
+		case s.state != store.BreakerClosed:
 			if ill++; ill == 1 || s.state == store.BreakerOpen {
 				worst = s
 			}
+		case ill == 0 && moreStrikes(s, worst):
+			worst = s
+			worst.words = "(" + g.models[i].name + ") " + s.words
 		}
 	}
 	if len(g.models) == 0 {
@@ -122,6 +126,11 @@ func (g *providerGroup) standing(v view) standing {
 		worst.words = fmt.Sprintf("has %d of %d models in trouble", ill, len(g.models))
 	}
 	return worst
+}
+
+// moreStrikes compares closed breakers: "closed 3/5" is worse than "closed".
+func moreStrikes(a, b standing) bool {
+	return cmp.Or(cmp.Compare(len(a.word), len(b.word)), strings.Compare(a.word, b.word)) > 0
 }
 
 // unused is a provider that nobody called: whether it could be.
