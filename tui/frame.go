@@ -33,6 +33,7 @@ func (m *app) catchUp() {
 		if s == nil {
 			return
 		}
+		m.now = m.opt.Now()
 		m.show(s)
 		m.settle()
 	}
