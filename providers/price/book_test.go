@@ -11,8 +11,8 @@ var noon = time.Date(2026, 8, 22, 12, 0, 0, 0, time.UTC)
 
 func TestBuiltinIsWholeAndSourced(t *testing.T) {
 	all := Builtin().All(noon)
-	if len(all) != 218 {
-		t.Errorf("the book has %d models, want 218", len(all))
+	if len(all) != 222 {
+		t.Errorf("the book has %d models, want 222", len(all))
 	}
 	for _, p := range all {
 		if p.Source == "" || !p.Known() {
@@ -55,6 +55,8 @@ func TestLookup(t *testing.T) {
 		{"openai", "gpt-4.1-2031-01-02", "openai/gpt-4.1"},
 		{"openai", "gpt-5.6-sol-2026-07-01", "openai/gpt-5.6-sol"},
 		{"anthropic", "claude-sonnet-4-5-20250929", "anthropic/claude-sonnet-4-5"},
+		{"anthropic", "claude-opus-5-5", "anthropic/claude-opus-5-5"},
+		{"anthropic", "claude-opus-5-20260724", "anthropic/claude-opus-5"},
 		{"anthropic", "claude-opus-4-20250514", "anthropic/claude-opus-4-0"},
 		{"vertex", "claude-opus-4-6@20260205", "vertex/claude-opus-4-6"},
 		{"cohere", "command-a-03-2025", "cohere/command-a"},
@@ -215,8 +217,8 @@ func TestOver(t *testing.T) {
 	if p, ok := book.Lookup("moonshot", "kimi", noon); !ok || p.Source != "mine" {
 		t.Errorf("an imported service is not found: %s", p)
 	}
-	if n := len(book.All(noon)); n != 219 {
-		t.Errorf("the books together have %d models, want 219", n)
+	if n := len(book.All(noon)); n != 223 {
+		t.Errorf("the books together have %d models, want 223", n)
 	}
 }
 

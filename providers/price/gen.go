@@ -54,13 +54,18 @@ var terms = map[string]string{
 }
 
 // outputs are the longest answers, from the models' pages at
-// developers.openai.com and ai.google.dev, by how the model's name begins; the
-// first match counts.
+// developers.openai.com, platform.claude.com/docs/en/models (read 2026-11) and
+// ai.google.dev, by how the model's name begins; the first match counts.
 var outputs = map[string][][2]string{
 	"openai": {
 		{"gpt-4o-audio", "16384"}, {"gpt-4o-mini-realtime", "4096"}, {"gpt-4o-realtime", "4096"}, {"gpt-4o", "16384"},
 		{"gpt-4.1", "32768"}, {"gpt-5-pro", "272000"}, {"gpt-5.4-image", ""}, {"gpt-5.5", ""}, {"gpt-5.6", ""}, {"gpt-5", "128000"}, {"o1-mini", "65536"},
 		{"o3", "100000"}, {"o4-mini", "100000"}, {"gpt-3.5-turbo-instruct", "4096"},
+	},
+	"anthropic": {
+		{"claude-3-7-sonnet", "64000"}, {"claude-3-5-", "8192"}, {"claude-3-", "4096"}, {"claude-haiku-4-5", "64000"},
+		{"claude-opus-4-0", "32000"}, {"claude-opus-4-1", "32000"}, {"claude-opus-4-5", "64000"}, {"claude-opus-", "128000"},
+		{"claude-sonnet-4-6", "128000"}, {"claude-sonnet-4-", "64000"}, {"claude-sonnet-", "128000"}, {"claude-fable-", "128000"},
 	},
 	"gemini": {
 		{"gemini-2.5-flash-image", "32768"}, {"gemini-2.5-", "65536"}, {"gemini-3-", "65536"}, {"gemini-3.1-", "65536"}, {"gemini-2.0-flash", "8192"},
