@@ -16,6 +16,8 @@ func (l *look) seconds(d time.Duration) string {
 	switch {
 	case d < 0:
 		return l.none
+	case d > 0 && d < time.Millisecond:
+		return "<1ms"
 	case d < 100*time.Millisecond:
 		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
 	case d < 100*time.Second:
@@ -85,6 +87,14 @@ func usd(m price.Money) string {
 		return "$" + strconv.FormatFloat(float64(m)/float64(price.USD), 'f', 2, 64)
 	}
 	return "$" + grouped(int64(m/price.USD))
+}
+
+// cents shows money beside a limit, to the cent.
+func cents(m price.Money) string {
+	if m < price.USD/100 {
+		return usd(m)
+	}
+	return "$" + strconv.FormatFloat(float64(m)/float64(price.USD), 'f', 2, 64)
 }
 
 // cost shows an amount on its basis: "~" marks an estimate, "?" an unknown

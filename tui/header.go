@@ -140,11 +140,11 @@ func (m *app) spent(room int) string {
 	c, ok := s.firstCap(m.now)
 	if !ok {
 		if room >= 60 {
-			return "today " + usd(s.today.Cost)
+			return "today " + cents(s.today.Cost)
 		}
-		return usd(s.today.Cost)
+		return cents(s.today.Cost)
 	}
-	text := usd(c.Spent) + "/" + wholeUSD(c.Limit)
+	text := cents(c.Spent) + "/" + wholeUSD(c.Limit)
 	if room >= 60 {
 		text = k.outside(c.Name, 12) + " " + text + " " + k.capStyle(c).paint(k.meter(c.Spent, c.Held, c.Limit, 12))
 	} else {

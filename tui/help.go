@@ -25,9 +25,11 @@ func (m *app) helpLines(a area) []string {
 			lines = append(lines, n.String())
 		}
 	}
-	lines = append(lines, "", m.legend())
-	lines = append(lines, " Read only: no key changes anything in the server or the record.  llmgw "+m.opt.Program)
-	return lines
+	if len(lines)+4 <= a.h {
+		lines = append(lines, "")
+	}
+	lines = append(lines, m.legend(a.w)...)
+	return append(lines, " Read only: no key changes the server or the record.   llmgw "+m.opt.Program)
 }
 
 func (m *app) helpColumn(groups []string) []string {
@@ -35,13 +37,19 @@ func (m *app) helpColumn(groups []string) []string {
 	var lines []string
 	for _, g := range groups {
 		head := g
-		for _, b := range bindings {
-			if b.group != g || m.look.ascii && strings.ContainsAny(b.shown, "↑↓") && false {
+		for i := 0; i < len(bindings); i++ {
+			b := bindings[i]
+			if b.group != g {
 				continue
+			}
+			shown, words := b.shown, b.words
+			if b.pair != "" {
+				i++
+				shown, words = shown+", "+bindings[i].shown, b.pair
 			}
 			var n line
 			n.add(k.bold, " "+k.fit(head, 6))
-			n.add(style{}, k.fit(k.keyName(b.shown), 10)+" "+b.words)
+			n.add(style{}, k.fit(k.keyName(shown), 14)+" "+words)
 			lines = append(lines, n.String())
 			head = ""
 		}
@@ -55,10 +63,22 @@ func (k *look) keyName(shown string) string {
 }
 
 // legend explains the glyphs.
-func (m *app) legend() string {
+func (m *app) legend(w int) []string {
 	k := m.look
-	return " " + strings.Join([]string{
+	var lines []string
+	now := ""
+	for _, entry := range []string{
 		k.ok + " ok", k.active + " active", k.switched + " switched", k.slow + " slow", k.failed + " failed", k.gone + " client left",
-		k.blocked + " cap", k.cached + " cache", k.lost + " lost", k.approx + " estimate",
-	}, "  ")
+		k.blocked + " cap", k.cached + " cache", k.lost + " lost", k.approx + " estimate", "? no price", k.from + " instead of", k.minus + "n dropped",
+	} {
+		if now != "" && width(now)+2+width(entry) > w {
+			lines, now = append(lines, now), ""
+		}
+		if now == "" {
+			now = " " + entry
+		} else {
+			now += "  " + entry
+		}
+	}
+	return append(lines, now)
 }

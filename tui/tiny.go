@@ -14,9 +14,9 @@ func (m *app) tiny() []string {
 		lines = append(lines, " "+k.activeStyle.paint(k.active)+" "+strconv.Itoa(int(p.Running))+" active  "+
 			k.failedStyle.paint(k.failed)+" "+strconv.Itoa(int(p.Failed))+"  "+
 			k.switchedStyle.paint(k.switched)+" "+strconv.Itoa(int(p.Switched)))
-		today := " today " + usd(s.today.Cost)
+		today := " today " + cents(s.today.Cost)
 		if c, ok := s.firstCap(m.now); ok {
-			today = " " + k.outside(c.Name, 8) + " " + usd(c.Spent) + " / " + wholeUSD(c.Limit)
+			today = " " + k.outside(c.Name, 8) + " " + cents(c.Spent) + " / " + wholeUSD(c.Limit)
 		}
 		lines = append(lines, today)
 		if len(s.window.rows) > 0 {
