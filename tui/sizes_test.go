@@ -12,8 +12,8 @@ func TestReportsFitEverySize(t *testing.T) {
 			m := newApp(t.Context(), options(s.Path(), 200, 50), f)
 			m.catchUp()
 			press(m, keys)
-			for w := 1; w <= 250; w += 3 {
-				for h := 1 + w%5; h <= 80; h += 5 {
+			for w := 1; w <= 250; w += 7 {
+				for h := 1 + w%7; h <= 80; h += 7 {
 					m.w, m.h = w, h
 					m.settle()
 					checkLines(t, m.lines(), w, h)
