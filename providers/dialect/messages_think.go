@@ -229,7 +229,6 @@ func (m *messagesOut) budgeted(r *llm.Reasoning, t thinkingOut) thinkingOut {
 			effort = *r.Effort
 		}
 		budget = budgetOf(effort)
-		m.nameThinking(r, Approximated, "an effort became a budget of tokens")
 	}
 	within := budget
 	if m.limit.Known {
@@ -243,7 +242,9 @@ func (m *messagesOut) budgeted(r *llm.Reasoning, t thinkingOut) thinkingOut {
 	case m.midTurn():
 		m.nameThinking(r, Dropped, "the turn that goes on began without a thought of Anthropic's")
 		return thinkingOut{}
-	case r.Budget.Known && within != budget:
+	case !r.Budget.Known:
+		m.nameThinking(r, Approximated, "an effort became a budget of tokens")
+	case within != budget:
 		m.change(Approximated, "", llm.FieldBudget, "the nearest that the output limit leaves")
 	}
 	t.mode, t.budget = "enabled", llm.Tokens(within)

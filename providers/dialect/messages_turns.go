@@ -24,6 +24,7 @@ type messagesTurn struct {
 	role  llm.Role
 	parts []*llm.Part
 	of    *llm.Message // the first of those that it is made of
+	last  llm.Role     // in the source, of the last of them
 }
 
 // ownTurns keeps the messages as they are.
@@ -35,7 +36,7 @@ func (m *messagesOut) ownTurns() {
 			m.system, m.plain = parts, msg.Plain
 			continue
 		}
-		m.turns = append(m.turns, messagesTurn{msg.Role, parts, msg})
+		m.turns = append(m.turns, messagesTurn{msg.Role, parts, msg, msg.Role})
 	}
 }
 
@@ -108,13 +109,14 @@ func (m *messagesOut) roleOf(all []llm.Message, i int) llm.Role {
 func (m *messagesOut) addTurn(role llm.Role, parts []*llm.Part, msg *llm.Message) {
 	last := len(m.turns) - 1
 	if last < 0 || m.turns[last].role != role {
-		m.turns = append(m.turns, messagesTurn{role, parts, msg})
+		m.turns = append(m.turns, messagesTurn{role, parts, msg, msg.Role})
 		return
 	}
 	t := &m.turns[last]
-	if msg.Role == t.of.Role && msg.Role != llm.ToolRole {
+	if msg.Role == t.last && msg.Role != llm.ToolRole {
 		m.change(Edited, msg.Path, "", "joined with the message before it, which has the same role")
 	}
+	t.last = msg.Role
 	t.parts = append(t.parts, parts...)
 }
 
