@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -29,6 +28,7 @@ type bodyData struct {
 	body     store.Body   // the part, without data; zero when it is not kept
 	lines    []string     // headers, an empty line, the text
 	heads    int          // how many of lines are headers
+	held     int64        // bytes that were kept
 }
 
 // kept tells whether there is such a body.
@@ -61,7 +61,7 @@ func readBody(ctx context.Context, r *store.Reader, w want, last *bodyData) (*bo
 	for text := range strings.SplitSeq(string(indented(b.Data)), "\n") {
 		d.lines = appendWrapped(d.lines, text, w.width-2)
 	}
-	b.Data = nil
+	d.held, b.Data = int64(len(b.Data)), nil
 	d.body = b
 	return d, nil
 }
@@ -275,15 +275,17 @@ func (b *body) render(a area, v view) []string {
 // head names the body, and says what is not there of it.
 func (b *body) head(v view, d *bodyData, w int) string {
 	k := v.look
-	left := " " + k.bold.paint(b.part) + " of call " + k.cut + shortID(v.call.ID)
+	left := " " + k.bold.paint(b.part) + " of call " + k.cut + lastFour(v.call.ID)
 	if d == nil || !d.kept() {
 		return left
 	}
-	left += "   " + size(d.body.Size) + "  " + k.outside(d.body.ContentType, 40)
 	if d.body.Truncated {
-		left += k.switchedStyle.paint("   cut: the rest was not kept ([store] max_body)")
+		left += "   " + k.switchedStyle.paint("cut: "+size(d.held)+" of "+size(d.body.Size))
+	} else {
+		left += "   " + size(d.body.Size)
 	}
-	return k.ends(left, k.dim.paint(fmt.Sprintf("line %d of %d ", min(b.top+1, len(d.lines)), len(d.lines))), w)
+	left += "  " + k.outside(d.body.ContentType, min(w/4, 40))
+	return k.ends(left, k.dim.paint(grouped(int64(min(b.top+1, len(d.lines))))+" of "+grouped(int64(len(d.lines)))+" "), w)
 }
 
 // line is a line of the text; headers are dim, the match is marked.
