@@ -77,14 +77,14 @@ func (c *chatEncoder) choice(index int) *chatOut {
 	}
 	c.choices = append(c.choices, chatOut{index: index})
 	ch := &c.choices[len(c.choices)-1]
-	c.open1(ch)
+	c.openDelta(ch)
 	c.word("role", "assistant")
-	c.close1()
+	c.closeDelta()
 	return ch
 }
 
-// open1 begins a chunk with one delta, close1 ends it.
-func (c *chatEncoder) open1(ch *chatOut) {
+// openDelta begins a chunk with one delta, closeDelta ends it.
+func (c *chatEncoder) openDelta(ch *chatOut) {
 	c.out = append(c.out, c.head...)
 	c.open("choices", '[')
 	c.open("", '{')
@@ -92,7 +92,7 @@ func (c *chatEncoder) open1(ch *chatOut) {
 	c.open("delta", '{')
 }
 
-func (c *chatEncoder) close1() {
+func (c *chatEncoder) closeDelta() {
 	c.close('{')
 	c.raw("finish_reason", []byte("null"))
 	c.endChunk()
@@ -120,13 +120,13 @@ func (c *chatEncoder) part(e *llm.Event) {
 }
 
 func (c *chatEncoder) call(ch *chatOut, p partOut, call *llm.ToolCall) {
-	c.open1(ch)
+	c.openDelta(ch)
 	if c.to.functions {
 		c.open("function_call", '{')
 		c.text("name", call.Name)
 		c.text("arguments", "")
 		c.close('{')
-		c.close1()
+		c.closeDelta()
 		return
 	}
 	c.open("tool_calls", '[')
@@ -135,7 +135,7 @@ func (c *chatEncoder) call(ch *chatOut, p partOut, call *llm.ToolCall) {
 	c.text("id", call.ID)
 	c.callBody(call)
 	c.out = append(c.out, "}}]"...)
-	c.close1()
+	c.closeDelta()
 }
 
 // delta writes what is added to a part.
@@ -145,25 +145,25 @@ func (c *chatEncoder) delta(ch *chatOut, p partOut, e *llm.Event) {
 		if e.Citation.URL == "" {
 			return // the protocol has no others
 		}
-		c.open1(ch)
+		c.openDelta(ch)
 		c.chatAnnotations([]llm.Citation{*e.Citation})
 	case e.Kind == llm.EventSignature:
 		c.detail(ch, p, llm.Thought{Signature: e.Text})
 		return
 	case p.kind == llm.Call:
-		c.open1(ch)
+		c.openDelta(ch)
 		c.callDelta(p, e.Text)
 	case p.kind == llm.Thinking:
-		c.open1(ch)
+		c.openDelta(ch)
 		c.text("reasoning_content", e.Text)
 		c.details(p, llm.Thought{Text: e.Text})
 	case p.kind == llm.Text, p.kind == llm.Refusal:
-		c.open1(ch)
+		c.openDelta(ch)
 		c.text(map[llm.PartKind]string{llm.Text: "content", llm.Refusal: "refusal"}[p.kind], e.Text)
 	default:
 		return
 	}
-	c.close1()
+	c.closeDelta()
 }
 
 func (c *chatEncoder) callDelta(p partOut, args string) {
@@ -188,9 +188,9 @@ func (c *chatEncoder) callDelta(p partOut, args string) {
 
 // detail writes a chunk with a piece of a thought that somebody signed.
 func (c *chatEncoder) detail(ch *chatOut, p partOut, t llm.Thought) {
-	c.open1(ch)
+	c.openDelta(ch)
 	c.details(p, t)
-	c.close1()
+	c.closeDelta()
 }
 
 func (c *chatEncoder) details(p partOut, t llm.Thought) {
@@ -211,7 +211,7 @@ func (c *chatEncoder) end() {
 		if !ch.finish.Said() {
 			continue
 		}
-		c.open1(ch)
+		c.openDelta(ch)
 		c.close('{')
 		c.text("finish_reason", chatFinishWord(ch.finish, ch.calls > 0, &c.to))
 		c.endChunk()

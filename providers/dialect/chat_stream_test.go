@@ -21,7 +21,8 @@ func chatEvents(stream []byte) []llm.Event {
 	return events
 }
 
-// eachEvent calls f with every event of a stream that holds a JSON object.
+// eachEvent calls f with every event of a stream that holds a JSON object, in
+// memory that is gone afterwards.
 func eachEvent(stream []byte, f func(event)) {
 	split, r := splitter{limit: maxEvent}, eventReader{}
 	for rest := append(bytes.Clone(stream), "\n\n"...); len(rest) > 0; {
@@ -29,7 +30,9 @@ func eachEvent(stream []byte, f func(event)) {
 		block, rest, _ = split.next(rest)
 		ev := r.read(block)
 		if value, err := validJSON(ev.data); err == nil && value[0] == '{' {
-			f(event{ev.name, bytes.Clone(value)})
+			data := bytes.Clone(value)
+			f(event{ev.name, data})
+			clear(data)
 		}
 	}
 }
@@ -160,6 +163,7 @@ func TestChatStreamParts(t *testing.T) {
 		`{"reasoning_details":[{"type":"reasoning.text","signature":"c2ln","format":"anthropic-claude-v1"}]}`,
 		`{"reasoning_details":[{"type":"reasoning.encrypted","data":"eHg=","format":"anthropic-claude-v1"}]}`,
 		`{"refusal":"No"}`,
+		`{"images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo="}}]}`,
 		`{"content":[{"type":"thinking","thinking":[{"type":"text","text":"ah"}]},{"type":"text","text":"so"}]}`,
 		"finish:stop")
 	got := answerOf(chatEvents(stream)).Choices[0]
@@ -169,6 +173,7 @@ func TestChatStreamParts(t *testing.T) {
 		{Kind: llm.Thinking, Thought: &llm.Thought{Text: "more", Signature: "c2ln"}},
 		{Kind: llm.Thinking, Thought: &llm.Thought{Encrypted: "eHg=", Origin: llm.Anthropic}},
 		{Kind: llm.Refusal, Text: "No"},
+		{Kind: llm.Image, Path: "message.images[0]", Media: &llm.Media{Type: "image/png", Data: []byte("iVBORw0KGgo=")}},
 		{Kind: llm.Thinking, Thought: &llm.Thought{Text: "ah"}},
 		{Kind: llm.Text, Text: "so"},
 	}
