@@ -275,7 +275,7 @@ func (b *body) render(a area, v view) []string {
 // head names the body, and says what is not there of it.
 func (b *body) head(v view, d *bodyData, w int) string {
 	k := v.look
-	left := " " + k.bold.paint(b.part) + " of call " + k.cut + lastFour(v.call.ID)
+	left := " " + k.bold.paint(b.part) + " of " + k.cut + lastFour(v.call.ID)
 	if d == nil || !d.kept() {
 		return left
 	}

@@ -56,7 +56,7 @@ func TestLargeBody(t *testing.T) {
 		"j enter b / n e e d l e enter":   {"▸ ", "needle"},
 		"j enter b G":                     {"38,449 of", "needle"},
 		"j enter b / n o w h e r e":       {"not found"},
-		"j enter b b":                     {"response of call", "not kept"},
+		"j enter b b":                     {"response of …", "not kept"},
 		"j enter b / n e e d l e enter p": {"▸ ", "needle"},
 	} {
 		frame, err := Frame(t.Context(), options(s.Path(), 80, 24), keys)
