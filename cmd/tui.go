@@ -46,7 +46,7 @@ func (g *globals) tui(ctx context.Context, f tuiFlags) error {
 	if !f.once && (f.size != "" || f.keys != "") {
 		return usagef("add --once", "--size and --keys are for one frame")
 	}
-	if _, err := g.watched(); err != nil {
+	if _, _, err := g.watched(); err != nil {
 		return err
 	}
 	o := tui.Options{
@@ -58,12 +58,14 @@ func (g *globals) tui(ctx context.Context, f tuiFlags) error {
 	return g.tuiLive(ctx, f, o)
 }
 
-// watched is [globals.database] without a word: the screen shows what it reads.
-func (g *globals) watched() (string, error) {
+// watched is [globals.database] without a word, since the screen shows what it
+// reads, and whether a server is known to write it.
+func (g *globals) watched() (path string, served bool, err error) {
 	if i, ok := g.newestInstance(); ok && g.db == "" {
-		return i.DB, nil
+		return i.DB, true, nil
 	}
-	return g.configuredDB()
+	path, err = g.configuredDB()
+	return path, false, err
 }
 
 // tuiOnce prints one frame.

@@ -17,7 +17,7 @@ func TestScreenSaysWhatSpendSays(t *testing.T) {
 	keys := []string{"3"}
 	for _, by := range []string{"model", "provider", "client", "project", "route", "day"} {
 		frame, err := tui.Frame(t.Context(), tui.Options{
-			Record: func() (string, error) { return r.Path(), nil }, Width: 140, Height: 60,
+			Record: func() (string, bool, error) { return r.Path(), false, nil }, Width: 140, Height: 60,
 			Now: func() time.Time { return now }, Zone: time.UTC,
 		}, strings.Join(keys, " "))
 		if err != nil {

@@ -35,12 +35,13 @@ func (m *app) copy(text, what string) tea.Cmd {
 	}
 }
 
-// osc52 is the sequence that asks a terminal to take text into its clipboard;
-// tmux has to be told to pass it on.
+// osc52 is the sequence that asks a terminal to take text into its clipboard.
+// tmux understands it itself (set-clipboard on) or passes it on where it is
+// told to (allow-passthrough on): it gets both.
 func osc52(text string, tmux bool) string {
 	s := "\x1b]52;c;" + base64.StdEncoding.EncodeToString([]byte(text)) + "\x07"
 	if tmux {
-		s = "\x1bPtmux;" + strings.ReplaceAll(s, "\x1b", "\x1b\x1b") + "\x1b\\"
+		s += "\x1bPtmux;" + strings.ReplaceAll(s, "\x1b", "\x1b\x1b") + "\x1b\\"
 	}
 	return s
 }

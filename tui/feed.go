@@ -204,7 +204,7 @@ func (f *feed) changed(ctx context.Context, now time.Time) (bool, error) {
 
 // open opens the record that is to be read now.
 func (f *feed) open() error {
-	path, err := f.opt.Record()
+	path, _, err := f.opt.Record()
 	if err != nil {
 		return err
 	}
@@ -229,8 +229,8 @@ func (f *feed) lookAround(ctx context.Context, now time.Time) (moved bool, err e
 		return false, err
 	}
 	if !server.Alive {
-		path, err := f.opt.Record()
-		if err == nil && path != f.last.path {
+		path, served, err := f.opt.Record()
+		if err == nil && served && path != f.last.path {
 			f.close()
 			return true, f.open()
 		}

@@ -288,7 +288,7 @@ func fillSetup(t testing.TB, s *store.Store) {
 // options show a store as the tests see it.
 func options(path string, w, h int) Options {
 	return Options{
-		Record: func() (string, error) { return path, nil }, Width: w, Height: h, Program: "0.1.0",
+		Record: func() (string, bool, error) { return path, false, nil }, Width: w, Height: h, Program: "0.1.0",
 		Now: func() time.Time { return testNow }, Zone: testZone,
 	}
 }

@@ -29,6 +29,9 @@ func (m *app) footer() string {
 
 // hints are the footer's keys with a word each.
 func (m *app) hints() []string {
+	if m.help {
+		return []string{"any key closes"}
+	}
 	if m.prompt.open {
 		return []string{"enter keep", "esc clear", "tab complete", m.look.up + " history"}
 	}

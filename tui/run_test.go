@@ -17,14 +17,14 @@ import (
 func TestCrashRestoresTheTerminal(t *testing.T) {
 	s := fixture(t)
 	for name, panics := range map[string]func(o *Options){
-		"at the start": func(o *Options) { o.Record = func() (string, error) { panic("broken") } },
+		"at the start": func(o *Options) { o.Record = func() (string, bool, error) { panic("broken") } },
 		"reading": func(o *Options) {
 			asked := 0
-			o.Record = func() (string, error) {
+			o.Record = func() (string, bool, error) {
 				if asked++; asked > 1 {
 					panic("broken")
 				}
-				return filepath.Join(o.CrashDir, "none.db"), nil // it is looked for again
+				return filepath.Join(o.CrashDir, "none.db"), false, nil // it is looked for again
 			}
 		},
 	} {
@@ -74,7 +74,7 @@ func TestCopy(t *testing.T) {
 	out.Reset()
 	t.Setenv("TMUX", "/tmp/tmux")
 	m.copy("x", "it")()
-	if out.String() != "\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\" {
+	if out.String() != "\x1b]52;c;eA==\x07\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\" {
 		t.Errorf("in tmux wrote %q", out.String())
 	}
 	out.Reset()

@@ -47,7 +47,7 @@ func hidePath(t *testing.T, o *Options, path string) {
 	t.Helper()
 	t.Chdir(filepath.Dir(path))
 	name := filepath.Base(path)
-	o.Record = func() (string, error) { return name, nil }
+	o.Record = func() (string, bool, error) { return name, false, nil }
 }
 
 func closeStore(t *testing.T, s *store.Store) {
@@ -94,4 +94,36 @@ func TestScreenComesAlive(t *testing.T) {
 	closeStore(t, s)
 	now = now.Add(serverEvery)
 	expect("serve not running")
+}
+
+// The screen goes over to a server that comes up on another file, and stays
+// with what it reads when that one's server ends and no other lives.
+func TestScreenFollowsTheServer(t *testing.T) {
+	old, young := fixture(t), openFixture(t)
+	closeStore(t, old)
+	closeStore(t, young)
+	path, served := old.Path(), false
+	o := options("", 80, 24)
+	o.Record = func() (string, bool, error) { return path, served, nil }
+	now := testNow
+	o.Now = func() time.Time { return now }
+	f := newFeed(t.Context(), o)
+	defer f.close()
+	m := newApp(t.Context(), o, f)
+	expect := func(step, want string) {
+		t.Helper()
+		now = now.Add(serverEvery)
+		if m.catchUp(); m.snap.path != want {
+			t.Errorf("%s: it reads %s, want %s", step, m.snap.path, want)
+		}
+	}
+	expect("at the start", old.Path())
+	path = young.Path()
+	expect("another file is configured", old.Path())
+	s := openFixtureAt(t, young.Path())
+	served = true
+	expect("a server came up", young.Path())
+	path, served = old.Path(), false
+	closeStore(t, s)
+	expect("it went", young.Path())
 }

@@ -18,10 +18,11 @@ import (
 
 // Options says what to show and on what.
 type Options struct {
-	// Record is asked which file to read: at the start, and again every few
-	// seconds while no server writes the one that is read, so that the screen
-	// comes alive by itself. An error ends nothing, it is shown.
-	Record func() (path string, err error)
+	// Record is asked which file to read, and whether a server writes it: at the
+	// start, and again every few seconds while none writes the one that is read,
+	// so that the screen comes alive by itself. An error ends nothing, it is
+	// shown.
+	Record func() (path string, served bool, err error)
 
 	Colours Colours
 	Light   bool // the terminal's background is light
