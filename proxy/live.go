@@ -117,7 +117,9 @@ func (g *Gateway) watch(ctx context.Context) {
 			}
 			rows := g.running.rows()
 			g.store.SetLive(rows)
-			g.saveCaps()
+			if len(g.set.Load().cfg.Caps) > 0 {
+				g.saveCaps()
+			}
 			written = len(rows) > 0
 		}
 		ticker.Stop()
