@@ -72,7 +72,7 @@ func startDemo() (*demo, error) {
 }
 
 // configure sets up what a small team might have: failover for what the
-// flapping provider serves, a cache where questions repeat, a cap on all of it
+// flapping provider serves, to its like and to another's protocol, a cache where questions repeat, a cap on all of it
 // and a tight one on the dearest model.
 func (d *demo) configure() {
 	route := func(model string, targets ...string) {
@@ -80,7 +80,7 @@ func (d *demo) configure() {
 		rt.Model, rt.Targets = model, targets
 		d.routes = append(d.routes, rt)
 	}
-	route("gpt-4o", "openai/gpt-4o", "backup/gpt-4o")
+	route("gpt-4o", "openai/gpt-4o", "anthropic/claude-sonnet-4-5")
 	route("gpt-4o-mini", "openai/gpt-4o-mini", "backup/gpt-4o-mini")
 	route(demoCached, "backup/"+demoCached)
 	route(demoUnpriced, "backup/"+demoUnpriced)

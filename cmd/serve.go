@@ -489,7 +489,7 @@ func (s *server) banner(w io.Writer) {
 	capLines(w, s.gateway.Config())
 	cacheLines(w, s.gateway.Config())
 	fmt.Fprintf(w, "\n  recording to %s (bodies: %s, kept for %s)\n", s.path, s.file.Store.Bodies, formatDuration(s.file.Store.Retention))
-	fmt.Fprintf(w, "  watch: llmgw logs -f    look: llmgw show last\n")
+	fmt.Fprintf(w, "  watch: llmgw tui    look: llmgw logs, llmgw show last\n")
 	for _, f := range s.flags.faults {
 		fmt.Fprintf(w, "  failing on purpose: %s (a simulator answers, the real service is not called)\n", f)
 	}
