@@ -49,7 +49,7 @@ func newConfigCheckCommand(g *globals) *cobra.Command {
 				return err
 			}
 			capLines(g.stdout, proxy.Config{Caps: f.caps(), Routes: f.routes(), Prices: book})
-			cacheLines(g.stdout, proxy.Config{Routes: f.routes(), Cache: f.Cache, CacheFor: f.cacheFor})
+			cacheLines(g.stdout, proxy.Config{Routes: f.routes(), Cache: f.Cache, CacheFor: f.cacheFor, Store: f.Store})
 			return nil
 		},
 	}

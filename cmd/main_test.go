@@ -80,6 +80,7 @@ func TestScripts(t *testing.T) {
 			"exits":    scriptExits,
 			"record":   scriptRecord,
 			"spending": scriptSpending,
+			"caching":  scriptCaching,
 		},
 	})
 }

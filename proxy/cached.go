@@ -52,6 +52,7 @@ func (c *call) fromCache() (done bool) {
 	case found != nil:
 		c.replay(found)
 	case ask.OnlyIfCached:
+		c.repeat.keeps = false
 		why := cmp.Or(c.repeat.note, "the cache is off here")
 		c.refuse(problem{code: codeNotCached, message: "the call asks for an answer from the cache and there is none: " + why})
 	default:
@@ -121,7 +122,7 @@ func (c *call) question() (*cache.Question, string) {
 	q := &cache.Question{
 		Dialect: string(c.ep.Dialect), Operation: string(c.ep.Op), Named: c.ep.Provider, Path: c.ep.Rest, Query: c.r.URL.RawQuery, Header: c.r.Header,
 		Body: c.body, Ignored: rp.use.Ignore,
-		Provider: t.up.p.Name, BaseURL: t.up.p.Base.String(), Model: cmp.Or(t.model, c.facts.Model), Added: t.up.p.Headers,
+		Provider: t.up.p.Name, Speaks: string(t.up.p.Dialect), BaseURL: t.up.p.Base.String(), Model: cmp.Or(t.model, c.facts.Model), Added: t.up.p.Headers,
 		Project:  cmp.Or(c.ep.Project, c.r.Header.Get("X-Llmgw-Project"), "default"),
 		Upstream: t.cred.Fingerprint(), Client: c.brought.Fingerprint(),
 	}
@@ -261,6 +262,8 @@ func (c *call) unfit(a *attempt) string {
 		return "without the end of what was asked for"
 	case !res.Content:
 		return "empty"
+	case len(c.rec.Dropped) > 0:
+		return "something was dropped" // which a hit could not say of itself
 	case a.c.clamp.Known:
 		return "output limit lowered by a cap"
 	case c.ep.Op != dialect.OpEmbeddings && !slices.Contains(finishedWell, finish):

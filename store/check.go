@@ -12,9 +12,10 @@ import (
 )
 
 // Check looks for damage and disagreement and returns what it found, a line
-// each: SQLite's own integrity check, attempts and bodies without a call, and
-// rollups that are not the sum of their rows (for the time whose rows are
-// still held). It reads the whole file: minutes for tens of gigabytes.
+// each: SQLite's own integrity check, attempts and bodies without a call, cached
+// answers without a body, and rollups that are not the sum of their rows (for
+// the time whose rows are still held). It reads the whole file: minutes for tens
+// of gigabytes.
 func (r *Reader) Check(ctx context.Context) (problems []string, err error) {
 	err = r.each(ctx, func(f *fields) error {
 		if text := f.text(); text != "ok" {
@@ -30,6 +31,8 @@ func (r *Reader) Check(ctx context.Context) (problems []string, err error) {
 			WHERE NOT EXISTS (SELECT 1 FROM calls WHERE n = k / 1024) LIMIT 20`,
 		`SELECT 'body ' || part || ' belongs to no call: ' || (k / 2048) FROM bodies
 			WHERE NOT EXISTS (SELECT 1 FROM calls WHERE n = k / 2048) LIMIT 20`,
+		`SELECT 'cached answer ' || n || ' has no body, or a body no answer' FROM
+			(SELECT n FROM cached UNION ALL SELECT n FROM cached_bodies) GROUP BY n HAVING count(*) <> 2 LIMIT 20`,
 		`SELECT 'the bodies count for ' || total || ' bytes, not ' || value FROM meta, (SELECT coalesce(sum(stored), 0) AS total FROM bodies)
 			WHERE name = 'bodies_bytes' AND total <> value`,
 	} {

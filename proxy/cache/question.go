@@ -25,10 +25,10 @@ type Question struct {
 	Ignored []string // as configured, whether or not the body has them
 	Members [][]byte
 
-	// Provider, BaseURL, Model and Added are the first target and what its
-	// configuration adds to every request.
-	Provider, BaseURL, Model string
-	Added                    http.Header
+	// Provider, Speaks (its dialect), BaseURL, Model and Added are the first
+	// target and what its configuration adds to every request.
+	Provider, Speaks, BaseURL, Model string
+	Added                            http.Header
 
 	Project string
 	// Upstream tells the credential that would go upstream from all others,
@@ -58,7 +58,7 @@ func (q *Question) Key() Key {
 		w.texts(q.Header[name]...)
 	}
 	w.texts(passedBy(q.Header)...)
-	w.texts(q.Provider, q.BaseURL, q.Model)
+	w.texts(q.Provider, q.Speaks, q.BaseURL, q.Model)
 	w.header(q.Added)
 	w.texts(q.Project)
 	w.bytes(q.Upstream[:])
