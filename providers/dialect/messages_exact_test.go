@@ -110,6 +110,12 @@ func TestTurnsForMessages(t *testing.T) {
 			{"role":"assistant","content":[{"type":"tool_use","id":"call_ID","name":"g","input":{}}]},
 			{"role":"user","content":[{"type":"tool_result","tool_use_id":"call_ID","content":"y"}]}`,
 			"edited messages[3].tool_calls[0].id\nedited messages[4].tool_call_id"},
+		{"two calls of one id",
+			hello + `,{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":""}},{"id":"c","type":"function","function":{"name":"g","arguments":""}}]},` +
+				result("c", "x") + "," + result("c", "y"),
+			`{"role":"user","content":"Hello"},{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{}},{"type":"tool_use","id":"call_ID","name":"g","input":{}}]},
+			{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":"x"},{"type":"tool_result","tool_use_id":"call_ID","content":"y"}]}`,
+			"edited messages[1].tool_calls[1].id\nedited messages[3].tool_call_id"},
 		{"a function without an id",
 			hello + `,{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},{"role":"function","name":"f","content":"x"}`,
 			`{"role":"user","content":"Hello"},{"role":"assistant","content":[{"type":"tool_use","id":"call_ID","name":"f","input":{}}]},
@@ -392,6 +398,68 @@ func TestUsageInMessages(t *testing.T) {
 		w.messagesUsage(&c.u)
 		if string(w.out) != `"usage":`+c.want {
 			t.Errorf("got  %s\nwant %s", w.out, c.want)
+		}
+	}
+}
+
+// A call without arguments, whose stream says so with an empty piece, has an
+// empty object elsewhere: no text at all is no JSON.
+func TestCallWithoutArguments(t *testing.T) {
+	const stream = `data: {"type":"message_start","message":{"id":"m","model":"m","content":[],"usage":{"input_tokens":1,"output_tokens":1}}}
+
+data: {"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"a","name":"f","input":{}}}
+
+data: {"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":""}}
+
+data: {"type":"content_block_stop","index":0}
+
+data: {"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":5}}
+
+data: {"type":"message_stop"}
+
+`
+	w := Want{Dialect: llm.Anthropic, Op: OpMessages, Stream: true, Status: 200, Reply: &Reply{Dialect: llm.OpenAIChat, Stream: true}}
+	out, _ := metered(t, w, []byte(stream), func() int { return 40 })
+	if got := answerOf(chatEvents(out)).Choices[0].Parts[0].Call.Args; string(got) != "{}" {
+		t.Errorf("the arguments are %q in\n%s", got, out)
+	}
+}
+
+// Why an answer ended is said in Anthropic's words, streamed or not: tools are
+// to be run when there are calls and only then, whatever the provider said.
+func TestFinishInMessages(t *testing.T) {
+	const call = `{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}`
+	for _, c := range []struct {
+		deltas []string
+		want   string
+	}{
+		{[]string{`{"content":"Hi"}`, "finish:stop"}, "end_turn"},
+		{[]string{`{"content":"Hi"}`, "finish:tool_calls"}, "end_turn"},
+		{[]string{call, `{"content":"Hi"}`, "finish:stop"}, "tool_use"},
+		{[]string{call, "finish:length"}, "max_tokens"},
+		{[]string{`{"refusal":"No"}`, `{"content":"."}`, "finish:stop"}, "refusal"},
+		{[]string{`{"content":"Hi"}`, "finish:content_filter"}, "refusal"},
+		{[]string{`{"content":"Hi"}`, "finish:weird"}, "weird"},
+	} {
+		w := Want{Dialect: llm.OpenAIChat, Op: OpChat, Stream: true, Status: 200, Reply: &Reply{Dialect: llm.Anthropic}}
+		for _, w.Reply.Stream = range []bool{true, false} {
+			out, _ := metered(t, w, chunks(c.deltas...), func() int { return 50 })
+			if got := saidBy(t, llm.Anthropic, w.Reply.Stream, out); got.Finish != c.want {
+				t.Errorf("%s: %q, want %q", c.deltas, got.Finish, c.want)
+			}
+		}
+	}
+}
+
+// A provider that makes more than the one answer that the protocol has is heard
+// out on the first.
+func TestSecondChoiceIsNotMixedIn(t *testing.T) {
+	stream := bytes.ReplaceAll(chunks(`{"content":"one"}`, `{"content":"TWO"}`, "finish:stop"), []byte(`"index":0,"delta":{"content":"TWO"`), []byte(`"index":1,"delta":{"content":"TWO"`))
+	w := Want{Dialect: llm.OpenAIChat, Op: OpChat, Stream: true, Status: 200, Reply: &Reply{Dialect: llm.Anthropic}}
+	for _, w.Reply.Stream = range []bool{true, false} {
+		out, _ := metered(t, w, stream, func() int { return 50 })
+		if !bytes.Contains(out, []byte("one")) || bytes.Contains(out, []byte("TWO")) {
+			t.Errorf("got\n%s", out)
 		}
 	}
 }
