@@ -45,7 +45,7 @@ func newCachedTable(c *conn) (*cachedTable, error) {
 		&t.sum:         "SELECT pool, sum(stored) FROM cached GROUP BY pool",
 		&t.sameKey:     row + "key = ?",
 		&t.ofCall:      row + "call_id = ?",
-		&t.oldest:      row + "pool = ? ORDER BY n LIMIT 64",
+		&t.oldest:      row + "pool = ? ORDER BY n LIMIT 8",
 		&t.due:         row + "expires_at <= ? OR created_at > ? LIMIT 64",
 		&t.remove:      "DELETE FROM cached WHERE n = ?",
 		&t.removeBody:  "DELETE FROM cached_bodies WHERE n = ?",
