@@ -60,7 +60,10 @@ func (w *writer) foldDays(now time.Time) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		until = min(dayOf(first)+dayWidth, today)
+		if first >= today {
+			return false, nil // nothing to fold: an idle file is left alone
+		}
+		until = dayOf(first) + dayWidth
 	}
 	err := w.transact(func(seq int64) error {
 		if until < d.until {

@@ -66,7 +66,7 @@ func TestFoldedDays(t *testing.T) {
 				commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
 			}, time.Date(2026, 11, 7, 0, 0, 0, 0, time.UTC)},
 			{"set back", func() { day.Add(-3) }, time.Date(2026, 11, 4, 0, 0, 0, 0, time.UTC)},
-			{"set right", func() { day.Add(20) }, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)},
+			{"set right", func() { day.Add(20) }, time.Date(2026, 11, 10, 0, 0, 0, 0, time.UTC)},
 		}
 		for _, step := range steps {
 			step.do()
