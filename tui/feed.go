@@ -12,10 +12,12 @@ import (
 	"llmgw/store"
 )
 
-// How often the feed looks. A commit is seen after 50 ms at the median; a
-// terminal that nobody looks at is served more slowly.
+// How often the feed looks. A commit is seen after 50 ms at the median, and
+// after 100 where commits come all the time; a terminal that nobody looks at is
+// served more slowly.
 const (
 	pollEvery    = 100 * time.Millisecond
+	pollBusy     = 200 * time.Millisecond // after something new
 	pollUnseen   = time.Second
 	serverEvery  = 2 * time.Second // whether a server lives, and which
 	totalsEvery  = time.Second     // header figures and reports, while things change
@@ -87,8 +89,9 @@ func (f *feed) focused(yes bool) {
 	f.wake()
 }
 
-// pause is how long nothing needs to be looked at.
-func (f *feed) pause() time.Duration {
+// pause is how long nothing needs to be looked at, where one looks again after
+// such a time.
+func (f *feed) pause(after time.Duration) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
@@ -97,13 +100,13 @@ func (f *feed) pause() time.Duration {
 	case f.unseen:
 		return pollUnseen
 	}
-	return pollEvery
+	return after
 }
 
 // next is the command that ends with the next snapshot.
 func (f *feed) next() tea.Cmd {
 	return guard(func() tea.Msg {
-		timer := time.NewTimer(f.pause())
+		timer := time.NewTimer(f.pause(pollBusy))
 		defer timer.Stop()
 		for {
 			select {
@@ -115,7 +118,7 @@ func (f *feed) next() tea.Cmd {
 			if s := f.look(); s != nil {
 				return snapshotMsg(s)
 			}
-			timer.Reset(f.pause())
+			timer.Reset(f.pause(pollEvery))
 		}
 	})
 }
