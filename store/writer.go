@@ -184,6 +184,7 @@ func (w *writer) writeChanges() (bool, error) {
 	w.bodies.total = total
 	w.in.lostBodies(lost)
 	w.committed += uint64(len(batch))
+	w.note(nil) // before whoever waits can ask
 	w.in.finish(len(batch))
 	return true, nil
 }
