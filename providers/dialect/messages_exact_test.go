@@ -153,6 +153,18 @@ func TestTurnsForMessages(t *testing.T) {
 		{"an instruction on the way", hello + "," + hi + `,{"role":"system","content":"Be brief."},` + hello,
 			`{"role":"user","content":"Hello"},{"role":"assistant","content":"Hi"},
 			{"role":"user","content":[{"type":"text","text":"Be brief."},{"type":"text","text":"Hello"}]}`, "approximated messages[2]"},
+		{"a role that nobody has", hello + `,{"role":"critic","content":"Hm."},` + hi + "," + hello,
+			`{"role":"user","content":[{"type":"text","text":"Hello"},{"type":"text","text":"Hm."}]},{"role":"assistant","content":"Hi"},{"role":"user","content":"Hello"}`,
+			"approximated messages[1].role"},
+		{"media that Anthropic does not take",
+			`{"role":"user","content":[{"type":"text","text":"Hello"},{"type":"image_url","image_url":{"url":"data:image/svg+xml;utf8,<svg>"}},
+			{"type":"file","file":{"file_data":"data:application/zip;base64,UEs=","filename":"a.zip"}},
+			{"type":"file","file":{"file_data":"JVBERi0=","filename":"A.PDF"}},
+			{"type":"file","file":{"file_data":"data:text/plain;base64,w6k=","filename":"a.txt"}}]}`,
+			`{"role":"user","content":[{"type":"text","text":"Hello"},
+			{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0="},"title":"A.PDF"},
+			{"type":"document","source":{"type":"text","media_type":"text/plain","data":"é"},"title":"a.txt"}]}`,
+			"refused messages[0].content[1].image_url.url\nrefused messages[0].content[2].file.file_data"},
 		{"nothing but an instruction", `{"role":"system","content":"Say hello."}`,
 			`{"role":"user","content":"Say hello."}`, "approximated messages[0]"},
 	}
@@ -203,6 +215,9 @@ func TestWhatClaudeModelsTake(t *testing.T) {
 		{"claude-opus-4-6", ``, `{"role":"user","content":"Hello"},{"role":"assistant","content":"Well"}`, ``, "refused messages[1]"},
 		{"claude-3-haiku-20240307", `"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}`, "", ``,
 			"refused response_format.json_schema.schema"},
+		{"claude-opus-4-8", `"tool_choice":"auto"`, "", ``, ""},
+		{"claude-opus-4-8", tool + `"tool_choice":{"type":"function","function":{"name":"g"}}`, "", ``, "refused tool_choice"},
+		{"claude-opus-4-8", tool + `"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[{"type":"function","function":{"name":"g"}}]}}`, "", ``, "refused tool_choice"},
 		{"claude-opus-4-8", `"max_tokens":100000`, "", ``, "edited max_tokens"},
 	}
 	for _, test := range tests {
@@ -461,5 +476,17 @@ func TestSecondChoiceIsNotMixedIn(t *testing.T) {
 		if !bytes.Contains(out, []byte("one")) || bytes.Contains(out, []byte("TWO")) {
 			t.Errorf("got\n%s", out)
 		}
+	}
+}
+
+// A stream whose provider never said why it ends still ends every block.
+func TestUnfinishedBlocksEnd(t *testing.T) {
+	stream := []byte(strings.Replace(string(chunks(`{"content":"Well"}`, `{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}},{"index":1,"id":"b","function":{"name":"g","arguments":"{"}}]}`)),
+		"data: [DONE]", `data: {"choices":[{"index":0,"delta":{}}]}`+"\n\ndata: [DONE]", 1))
+	w := Want{Dialect: llm.OpenAIChat, Op: OpChat, Stream: true, Status: 200, Reply: &Reply{Dialect: llm.Anthropic, Stream: true}}
+	out, res := metered(t, w, stream, func() int { return 50 })
+	starts, stops := bytes.Count(out, []byte("event: content_block_start")), bytes.Count(out, []byte("event: content_block_stop"))
+	if !res.Complete || starts != 3 || stops != 3 || !bytes.Contains(out, []byte(`"stop_reason":null,"stop_sequence":null},"usage"`)) {
+		t.Errorf("complete %v, %d starts, %d stops in\n%s", res.Complete, starts, stops, out)
 	}
 }

@@ -178,6 +178,11 @@ func (m *messagesEncoder) delta(b *blockOut, e *llm.Event) {
 // end writes why the message ended and what it consumed, and its end.
 func (m *messagesEncoder) end() {
 	m.start("", "")
+	for i, ended := range m.order.ended { // some providers end without a finish reason
+		if !ended {
+			m.part(&llm.Event{Kind: llm.EventPartEnd, Choice: m.choice, Index: i})
+		}
+	}
 	m.openEvent("message_delta")
 	m.open("delta", '{')
 	m.messageFinish(m.finish, m.calls, m.refused)

@@ -111,8 +111,12 @@ func (m *messagesOut) takeResult(p *llm.Part) *llm.Part {
 }
 
 func (m *messagesOut) takeImage(p *llm.Part) *llm.Part {
-	if p.Media.FileID != "" {
+	switch {
+	case p.Media.FileID != "":
 		m.lose(p.Path, llm.FieldImageFile)
+		return nil
+	case p.Media.Data == nil && !isWeb(p.Media.URL):
+		m.change(Refused, p.Path, llm.FieldImage, "Anthropic takes base64 or an address on the web")
 		return nil
 	}
 	if p.Media.Detail != nil {
@@ -121,9 +125,18 @@ func (m *messagesOut) takeImage(p *llm.Part) *llm.Part {
 	return p
 }
 
+// isWeb tells an address on the web from other URLs.
+func isWeb(url string) bool {
+	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
+}
+
 // takeDocument takes a PDF, or a text, which Anthropic wants without base64.
+// Some clients of OpenAI's leave out what makes base64 a data URL.
 func (m *messagesOut) takeDocument(p *llm.Part) *llm.Part {
 	media := *p.Media
+	if media.URL != "" && !isWeb(media.URL) {
+		media.Data, media.URL = []byte(media.URL), ""
+	}
 	switch {
 	case media.FileID != "":
 		m.lose(p.Path, llm.FieldDocFile)

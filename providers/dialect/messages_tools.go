@@ -26,6 +26,7 @@ func (m *messagesOut) toolList(name string) {
 			begun = true
 		}
 		m.tool(t)
+		m.offered = append(m.offered, t.Name)
 	}
 	if begun {
 		m.close('[')
@@ -131,7 +132,10 @@ func (m *messagesOut) choice() {
 	case c != nil && c.Custom:
 		m.lose("", llm.FieldChoiceCustom)
 		return
-	case !m.offersTools():
+	case m.forced() && (m.offered == nil || c.Mode == llm.ToolNamed && !slices.Contains(m.offered, c.Name)):
+		m.change(Refused, "", llm.FieldToolChoice, "there is no such tool to choose")
+		return
+	case m.offered == nil:
 		return
 	}
 	alone := m.req.Parallel != nil && !*m.req.Parallel
@@ -153,12 +157,6 @@ func (m *messagesOut) choice() {
 		m.raw("disable_parallel_tool_use", []byte("true"))
 	}
 	m.close('{')
-}
-
-// offersTools tells whether any tool was written; what may be called is asked
-// only then.
-func (m *messagesOut) offersTools() bool {
-	return slices.ContainsFunc(m.req.Tools, func(t llm.Tool) bool { return t.Native == nil && !t.Custom })
 }
 
 func choiceWord(mode llm.ToolMode) string {

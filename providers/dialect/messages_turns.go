@@ -15,6 +15,7 @@ type messagesOut struct {
 	plain   bool // the system prompt was one string
 	turns   []messagesTurn
 	ids     messagesIDs
+	offered []string  // the tools' names
 	limit   llm.Count // of output tokens
 	thought bool      // the model is to think
 }
@@ -92,7 +93,10 @@ func (m *messagesOut) roleOf(all []llm.Message, i int) llm.Role {
 	switch role := all[i].Role; {
 	case role == llm.Assistant:
 		return role
+	case role == llm.User, role == llm.ToolRole:
+		return llm.User
 	case !instructs(role):
+		m.change(Approximated, all[i].Path, llm.FieldRole, "a role that Anthropic does not have became the user")
 		return llm.User
 	}
 	last := len(m.turns) - 1
