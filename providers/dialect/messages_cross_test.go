@@ -236,6 +236,7 @@ func checkCrossing(t *testing.T, a recorded, from, to llm.Dialect) (whole int) {
 		}
 		if !res.Complete {
 			checkUnfinished(t, a.name, to, out)
+			checkRaises(t, &a, to, wantStream, out, &res)
 			continue
 		}
 		whole = 1
@@ -249,6 +250,22 @@ func checkCrossing(t *testing.T, a recorded, from, to llm.Dialect) (whole int) {
 		}
 	}
 	return whole
+}
+
+// checkRaises checks that an error inside a stream is one for the client's SDK,
+// in the provider's words.
+func checkRaises(t *testing.T, a *recorded, to llm.Dialect, stream bool, out []byte, res *Result) {
+	t.Helper()
+	if res.Fault != llm.ErrorInBody || !stream {
+		return
+	}
+	_, err := chatStreamTold(out)
+	if to == llm.Anthropic {
+		_, err = messagesStreamTold(out)
+	}
+	if err == nil || !strings.Contains(err.Error(), res.FaultText) {
+		t.Errorf("%s: the SDK says %v of\n%s", a.name, err, out)
+	}
 }
 
 // usageTold is what the meter has read: it knows providers' ways of counting,
