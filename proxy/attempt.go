@@ -159,6 +159,7 @@ func (c *call) request(a *attempt) (*http.Request, error) {
 	if m := t.model; m != "" && m != w.facts.Model && w.facts.ModelSpan.End > 0 {
 		edits = append(edits, w.facts.SetModel(m))
 	}
+	a.edited = w.counted
 	if c.wantsUsage(t) && !t.unedited {
 		edits = append(edits, w.facts.AddIncludeUsage(body))
 		a.edited = true
@@ -169,6 +170,7 @@ func (c *call) request(a *attempt) (*http.Request, error) {
 	if w.facts.Fallbacks != nil {
 		edits = append(edits, dialect.Edit{Span: w.facts.FallbacksSpan, Name: "fallbacks"})
 	}
+	edits = append(edits, c.estranged(t)...)
 	if len(edits) > 0 {
 		body = dialect.Splice(body, edits...)
 	}
@@ -283,7 +285,7 @@ func (c *call) open(a *attempt) bool {
 	a.src = src
 	want := dialect.Want{
 		Dialect: a.c.words.dialect, Op: a.c.words.op, Stream: c.facts.Stream,
-		Status: a.resp.StatusCode, Header: a.resp.Header, WithholdUsage: a.edited,
+		Status: a.resp.StatusCode, Header: a.resp.Header, WithholdUsage: a.edited && a.c.words.reply == nil,
 	}
 	if a.resp.StatusCode < 300 { // an error is judged, and kept, in the provider's own words
 		want.Reply = a.c.words.reply

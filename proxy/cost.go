@@ -128,14 +128,17 @@ func (c *call) usageToCharge(a *attempt, res *dialect.Result, most llm.Count) (u
 		return usage, false
 	}
 	if !usage.Input.Known {
-		usage.Input = llm.Tokens(int64(len(c.body)) / bytesPerToken)
+		usage.Input = llm.Tokens(int64(len(a.c.words.body)) / bytesPerToken)
 	}
 	output := max((res.OutputBytes+bytesPerToken-1)/bytesPerToken, usage.Output.Or(0))
-	if asked := c.facts.MaxTokens; asked.Known {
-		most = asked
+	asked := a.c.words.facts
+	for _, limit := range []llm.Count{asked.MaxTokens, a.c.clamp} {
+		if limit.Known {
+			most = limit
+		}
 	}
 	if most.Known {
-		output = min(output, most.N*int64(max(c.facts.N, 1)))
+		output = min(output, most.N*int64(max(asked.N, 1)))
 	}
 	usage.Output = llm.Tokens(output)
 	return usage, true

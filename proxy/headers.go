@@ -54,8 +54,8 @@ func (c *call) answerHeaders(a *attempt) {
 	set("X-Llmgw-Route", c.plan.route)
 	set("X-Llmgw-Attempts", c.attemptTrail(a))
 	set("X-Llmgw-Cache", cmp.Or(c.repeat.state, cacheOff))
-	set("X-Llmgw-Dropped", strings.Join(c.rec.Dropped, ", "))
-	set("X-Llmgw-Edits", strings.Join(c.edits, ", "))
+	set("X-Llmgw-Dropped", nameList(c.rec.Dropped))
+	set("X-Llmgw-Edits", nameList(c.edits))
 	if c.waited > 0 {
 		set("X-Llmgw-Waited", seconds(c.waited))
 	}
@@ -72,8 +72,26 @@ func (c *call) costHeaders() {
 	}
 }
 
-// maxTrail bounds x-llmgw-attempts (SPEC section 4).
+// maxTrail bounds each header that lists things. Clients give up on an answer
+// whose headers are large (Node.js: 16 KiB altogether); the record has all.
 const maxTrail = 4 << 10
+
+// nameList is names in one header, what would be read as structure
+// percent-encoded, and how many more there are than fit.
+func nameList(names []string) string {
+	var b strings.Builder
+	for i, name := range names {
+		name = headerText(strings.NewReplacer("%", "%25", ",", "%2C", ";", "%3B").Replace(name))
+		if b.Len()+len(", ")+len(name)+len(";more=9999999") > maxTrail {
+			return b.String() + ";more=" + strconv.Itoa(len(names)-i)
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(name)
+	}
+	return b.String()
+}
 
 // attemptTrail is "openai/gpt-4o=timeout;2.001s, anthropic/claude=ok;0.840s".
 func (c *call) attemptTrail(serving *attempt) string {

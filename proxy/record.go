@@ -95,7 +95,7 @@ func (c *call) bodies(status store.Status) []store.Body {
 		add(fmt.Sprintf("attempt.%d.request", w.n), w.body, int64(len(w.body)), nil)
 	}
 	for _, a := range c.answers {
-		if a.status > 0 && a.row.N < len(c.attempts) {
+		if a.status > 0 && (a.translated || a.row.N < len(c.attempts)) {
 			add(fmt.Sprintf("attempt.%d", a.row.N), a.body, int64(len(a.body)), a.header)
 		}
 	}

@@ -287,6 +287,9 @@ func (c *call) settleWhole(a *attempt) {
 	if _, err := c.w.Write(a.end); err == nil && c.flush() && !a.eof {
 		c.drain(a)
 	}
+	if a.c.words.reply != nil {
+		return
+	}
 	for k, v := range a.resp.Trailer {
 		c.w.Header()[http.TrailerPrefix+k] = v
 	}
@@ -305,7 +308,7 @@ func (c *call) drain(a *attempt) {
 	var buf [2048]byte
 	for {
 		n, err := a.src.Read(buf[:])
-		if n > 0 {
+		if n > 0 && a.c.words.reply == nil { // in another dialect it is nobody's
 			c.disown()
 			if _, werr := c.w.Write(buf[:n]); werr != nil {
 				return

@@ -279,7 +279,10 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 			c.again, c.againIn = t, 0
 			return stepOnward
 		}
-		return stepCaller
+		if t.words.reply == nil {
+			return stepCaller
+		}
+		// What it refuses are llmgw's words: others may take the client's.
 	case llm.Refused:
 		if !c.routesAroundRefusals() {
 			return stepCaller
@@ -432,6 +435,10 @@ func (c *call) giveUp() {
 		c.refuse(c.capProblem())
 		return
 	}
+	if !slices.ContainsFunc(c.attempts, func(a *store.Attempt) bool { return a.Skipped != "unsupported" }) {
+		c.refuse(problem{code: codeUnsupported, message: c.story()})
+		return
+	}
 	p := problem{code: codeAllFailed, message: c.story()}
 	p.retryAfter, p.cooling = c.untilUsable()
 	c.refuse(p)
@@ -449,7 +456,8 @@ func (c *call) bestAnswer() (answer, bool) {
 		return last, last.status > 0
 	}
 	for _, a := range c.answers {
-		if slices.Contains(tellingStatuses, a.status) {
+		ours := a.translated && a.fault == llm.RefusedRequest // it says nothing of the client's own words
+		if slices.Contains(tellingStatuses, a.status) && !ours {
 			return a, true
 		}
 	}

@@ -24,6 +24,7 @@ type wording struct {
 	// Of a translation; the client's own words need none.
 	reply   *dialect.Reply  // how the client wants the answer
 	changes dialect.Changes // what did not come over as it was
+	counted bool            // it asks for the usage of its stream, which not everybody understands
 }
 
 // translated is what an attempt sent in its target's dialect, for the record.
@@ -51,11 +52,11 @@ func (c *call) speaks(up *upstream) bool {
 // failover.on_unsupported says what happens: the target is skipped and word
 // returns false, the call is refused, or it goes on without, named.
 func (c *call) word(t *candidate) (bool, *problem) {
-	if t.words != nil {
+	if t.words != nil && !(t.unedited && t.words.counted) {
 		return true, nil
 	}
 	for _, o := range c.plan.targets {
-		if o.target == t.target && o.words != nil {
+		if o.target == t.target && o.words != nil && o.unedited == t.unedited && o != t {
 			t.words = o.words
 			return true, nil
 		}
@@ -86,6 +87,20 @@ func (c *call) inexpressible(t *candidate, why string) *problem {
 	return nil
 }
 
+// estranged are the edits of a conversation in the client's own words in which
+// another provider had a part: what the target's models refuse of others.
+func (c *call) estranged(t *candidate) []dialect.Edit {
+	switch w := t.words; {
+	case w.reply != nil:
+		return nil
+	case w.op == dialect.OpMessages, w.op == dialect.OpCountTokens:
+		return dialect.ForeignParts(w.body, t.modelFor(c))
+	case w.op == dialect.OpChat:
+		return dialect.ForeignIDs(w.body, t.modelFor(c))
+	}
+	return nil
+}
+
 // translate writes the call in the candidate's dialect.
 func (c *call) translate(t *candidate) (*wording, error) {
 	if c.neutral == nil {
@@ -101,7 +116,7 @@ func (c *call) translate(t *candidate) (*wording, error) {
 	}
 	to := dialect.Target{
 		Dialect: t.up.p.Dialect, Model: t.modelFor(c),
-		IncludeUsage: t.up.p.SupportsIncludeUsage(), CacheControl: t.up.p.TakesCacheControl(), Thoughts: t.up.p.TakesThoughts(),
+		IncludeUsage: t.up.p.SupportsIncludeUsage() && !t.unedited, CacheControl: t.up.p.TakesCacheControl(), Thoughts: t.up.p.TakesThoughts(),
 	}
 	if p := c.set.prices.of(t.up, to.Model, time.Now()); p.known {
 		to.MaxOutput = p.price.MaxOutput()
@@ -115,6 +130,7 @@ func (c *call) translate(t *candidate) (*wording, error) {
 	if w.facts, err = dialect.Peek(w.dialect, w.op, w.body); err != nil {
 		return nil, fmt.Errorf("reading the translation: %w", err)
 	}
+	w.counted = w.facts.IncludeUsage
 	return w, nil
 }
 
@@ -133,10 +149,15 @@ func (c *call) nameChanges(w *wording, edits []dialect.Edit) {
 	c.rec.Dropped = slices.Concat(c.unused, w.changes.Paths(dialect.Dropped, dialect.Approximated, dialect.Refused))
 }
 
+// ofBytes are the headers that say something of an answer's very bytes (RFC 9110
+// section 8, RFC 9530; Content-MD5 and Digest are their predecessors).
+var ofBytes = []string{"Content-Length", "Content-Encoding", "Content-Md5", "Content-Digest", "Repr-Digest", "Digest", "Etag", "Trailer"}
+
 // translatedHeader makes the headers of an answer say what its bytes are now.
 func (c *call) translatedHeader(h http.Header) {
-	h.Del("Content-Length")
-	h.Del("Content-Encoding")
+	for _, name := range ofBytes {
+		h.Del(name)
+	}
 	h.Set("Content-Type", "application/json")
 	if c.facts.Stream {
 		h.Set("Content-Type", "text/event-stream; charset=utf-8")

@@ -97,7 +97,7 @@ func (m *Meter) tooBig() {
 	}
 	m.body = nil
 	m.framing, m.ended = asOpaque, true
-	m.fault(llm.Malformed, "the answer is larger than 64 MB, too large to be translated", nil)
+	m.fault(llm.Malformed, tooLarge, nil)
 	m.emit(m.failed(nil), Failure)
 }
 

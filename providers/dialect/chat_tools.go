@@ -52,7 +52,7 @@ func (e *encoder) chatTool(t *llm.Tool, bare bool) {
 
 // chatFunction writes what a tool is; in is the object that it stands in.
 func (e *encoder) chatFunction(t *llm.Tool, in string) {
-	e.text("name", t.Name)
+	e.text("name", e.toolName(t.Path, llm.FieldToolName, t.Name))
 	e.maybeText("description", t.Description)
 	e.maybeRaw("parameters", t.Schema)
 	e.maybeBool("strict", t.Strict)
@@ -92,7 +92,7 @@ func (e *encoder) chatChoice() {
 		e.chatAllowed(c)
 	case c.Mode == llm.ToolNamed:
 		e.open(name, '{')
-		e.namedTool(c.Name, c.Custom)
+		e.namedTool(e.toolName("", llm.FieldToolChoice, c.Name), c.Custom)
 		e.close('{')
 	default:
 		e.text(name, string(c.Mode))
@@ -119,7 +119,7 @@ func (e *encoder) chatAllowed(c *llm.ToolChoice) {
 	e.open("tools", '[')
 	for _, name := range c.Allowed {
 		e.open("", '{')
-		e.namedTool(name, false)
+		e.namedTool(e.toolName("", llm.FieldToolChoice, name), false)
 		e.close('{')
 	}
 	e.close('[')

@@ -102,6 +102,11 @@ func (e *encoder) callID(node, id string, f llm.Field) string {
 		return id
 	}
 	e.change(Edited, node, f, "OpenAI takes ids of 40 characters")
+	return shortID(id)
+}
+
+// shortID is the same for the same id in every request of a conversation.
+func shortID(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return "call_" + hex.EncodeToString(sum[:16])
 }
@@ -282,10 +287,11 @@ func (e *encoder) chatCall(p *llm.Part) {
 		}
 		return
 	}
-	c := p.Call
+	c := *p.Call
+	c.Name = e.toolName(p.Path, llm.FieldCallName, c.Name)
 	e.open("", '{')
 	e.text("id", e.callID(p.Path, c.ID, llm.FieldCallID))
-	kind := e.callBody(c)
+	kind := e.callBody(&c)
 	e.putBack(kind, p.Extra)
 	e.close('{')
 	e.putBack("", p.Extra)

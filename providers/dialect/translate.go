@@ -150,7 +150,8 @@ type Reply struct {
 	// dialect has one and the provider's has not.
 	Created int64
 
-	functions bool // the client speaks OpenAI's deprecated function_call
+	functions bool              // the client speaks OpenAI's deprecated function_call
+	names     map[string]string // of tools, by the shorter ones that the provider was told
 }
 
 // ReplyTo is how the client that sent r wants its answer.
@@ -161,5 +162,6 @@ func ReplyTo(r *llm.Request, created int64) *Reply {
 		IncludeUsage: r.IncludeUsage != nil && *r.IncludeUsage,
 		Created:      created,
 		functions:    r.Spelled[llm.FieldTools] == "functions",
+		names:        longNames(r.Tools),
 	}
 }

@@ -1,6 +1,10 @@
 package dialect
 
 import (
+	"bytes"
+	"fmt"
+	"net/http"
+
 	"llmgw/providers/llm"
 )
 
@@ -27,6 +31,7 @@ type translation struct {
 	dec    streamDecoder
 	enc    streamEncoder
 	gather *llm.Gatherer // the client wants no stream: all is kept until the end
+	kept   int           // bytes of the events that were gathered
 	events []llm.Event
 	out    []byte // of the current call to the meter
 }
@@ -80,6 +85,9 @@ func (m *Meter) translate(kind Kind, ev event, unreadable bool) ([]byte, Kind) {
 	case unreadable:
 		m.fault(llm.Malformed, "an event cannot be read, nor translated: "+excerpt(ev.data), nil)
 		kind = Failure
+	case m.to.keeps(ev) > m.maxBody:
+		m.fault(llm.Malformed, tooLarge, nil)
+		kind = Failure
 	}
 	if kind == Failure {
 		m.ended = true
@@ -115,12 +123,27 @@ func (t *translation) event(kind Kind, ev event, res *Result) []byte {
 	t.events = t.events[:0]
 	if len(ev.data) > 0 && !isDone(ev.data) {
 		t.events = t.dec.decode(t.events, ev)
+		for i := range t.events {
+			t.to.rename(t.events[i].Part)
+		}
 	}
 	if kind == End {
 		return t.end(res)
 	}
 	t.take(t.events)
 	return t.out[from:]
+}
+
+// tooLarge is what is wrong with an answer that would be held for too long.
+const tooLarge = "the answer is larger than 64 MB, too large to be translated"
+
+// keeps counts the bytes that wait for the end of the answer, this event's
+// included; a client's stream takes each at once.
+func (t *translation) keeps(ev event) int {
+	if t.gather != nil {
+		t.kept += len(ev.data)
+	}
+	return t.kept
 }
 
 // ping passes on that the provider is alive.
@@ -173,6 +196,11 @@ func (t *translation) failed(res *Result) []byte {
 func (t *translation) body(value []byte, res *Result) (content, end []byte) {
 	r := decodeAnswer(t.from, value)
 	r.Usage = res.Usage
+	for i := range r.Choices {
+		for j := range r.Choices[i].Parts {
+			t.to.rename(&r.Choices[i].Parts[j])
+		}
+	}
 	if !t.to.Stream {
 		return nil, encodeAnswer(nil, r, &t.to)
 	}
@@ -210,7 +238,10 @@ func encodeAnswer(out []byte, r *llm.Response, to *Reply) []byte {
 // provider's message is kept as it is.
 func TranslateError(to llm.Dialect, status int, body []byte) []byte {
 	value, err := validJSON(trimMark(body))
-	if err != nil {
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return encodeProblem(to, llm.Problem{Status: status, Message: fmt.Sprintf("the provider answered %d %s and said nothing", status, http.StatusText(status))})
+	case err != nil:
 		return encodeProblem(to, llm.Problem{Status: status, Message: excerpt(body)})
 	}
 	return encodeProblem(to, problemOf(status, value))
