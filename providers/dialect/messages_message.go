@@ -6,13 +6,12 @@ import (
 
 // messagesMessage reads a message of a request. One that is no object is kept
 // as a part that only this dialect has.
-func messagesMessage(value []byte, path string) llm.Message {
+func messagesMessage(o object, path string) llm.Message {
 	m := llm.Message{Path: path, Plain: true}
-	if value[0] != '{' {
-		m.Parts = []llm.Part{nativePart(value, path)}
+	if o.whole[0] != '{' {
+		m.Parts = []llm.Part{nativePart(o.whole, path)}
 		return m
 	}
-	o := readObject(value)
 	m.Role = llm.Role(o.word("role"))
 	m.Parts, m.Plain = messagesContent(&o, path)
 	m.Extra = o.rest("")
@@ -32,17 +31,16 @@ func messagesContent(o *object, path string) (parts []llm.Part, plain bool) {
 func messagesBlocks(list []byte, path string) []llm.Part {
 	var parts []llm.Part
 	for e := arrayIn(list); e.next(); {
-		parts = append(parts, messagesBlock(e.val(), at(path, e.n-1)))
+		parts = append(parts, messagesBlock(readItem(&e), at(path, e.n-1)))
 	}
 	return parts
 }
 
 // messagesBlock reads a block; one that no other dialect has is kept whole.
-func messagesBlock(value []byte, path string) llm.Part {
-	o := readObject(value)
+func messagesBlock(o object, path string) llm.Part {
 	p := llm.Part{Path: path}
 	if !messagesBlockOf(&p, &o) {
-		return nativePart(value, path)
+		return nativePart(o.whole, path)
 	}
 	p.Cache = cacheMark(&o, cacheControl)
 	p.Extra = append(p.Extra, o.rest("")...)

@@ -13,11 +13,11 @@ type messagesRequest struct {
 }
 
 func decodeMessages(body []byte) (*llm.Request, error) {
-	value, bad := validJSON(trimMark(body))
+	o, bad := readBody(trimMark(body))
 	if bad != nil {
 		return nil, bad
 	}
-	m := messagesRequest{readObject(value), &llm.Request{From: llm.Anthropic, Size: len(body), Spelled: map[llm.Field]string{}}}
+	m := messagesRequest{o, &llm.Request{From: llm.Anthropic, Size: len(body), Spelled: map[llm.Field]string{}}}
 	messages := m.take("messages", "[")
 	if messages == nil {
 		return nil, &BadJSON{Offset: len(body), Reason: `no list "messages" in the body`}
@@ -30,7 +30,7 @@ func decodeMessages(body []byte) (*llm.Request, error) {
 	m.choice()
 	m.system()
 	for e := arrayIn(messages); e.next(); {
-		m.Messages = append(m.Messages, messagesMessage(e.val(), at("messages", e.n-1)))
+		m.Messages = append(m.Messages, messagesMessage(readItem(&e), at("messages", e.n-1)))
 	}
 	m.Extra = append(m.Extra, m.rest("")...)
 	return m.Request, nil
@@ -113,7 +113,7 @@ const mcpServers = "mcp_servers"
 // call: tools that only this dialect has.
 func (m *messagesRequest) readTools() {
 	for e := arrayIn(m.list("tools")); e.next(); {
-		m.Tools = append(m.Tools, messagesTool(e.val(), at("tools", e.n-1)))
+		m.Tools = append(m.Tools, messagesTool(readItem(&e), at("tools", e.n-1)))
 	}
 	for e := arrayIn(m.list(mcpServers)); e.next(); {
 		m.Tools = append(m.Tools, llm.Tool{Path: at(mcpServers, e.n-1), Native: &llm.NativePart{Type: mcpServers, Raw: e.val()}})
@@ -122,11 +122,10 @@ func (m *messagesRequest) readTools() {
 
 // messagesTool reads a tool: one that the caller runs and describes, or one
 // that the provider does.
-func messagesTool(value []byte, path string) llm.Tool {
-	o := readObject(value)
+func messagesTool(o object, path string) llm.Tool {
 	kind := stringIn(o.peek("type"))
 	if kind != "" && kind != "custom" || !isString(o.peek("name")) {
-		return llm.Tool{Path: path, Native: &llm.NativePart{Type: kind, Raw: value}}
+		return llm.Tool{Path: path, Native: &llm.NativePart{Type: kind, Raw: o.whole}}
 	}
 	t := llm.Tool{Path: path, Name: o.string("name"), Description: o.text("description")}
 	t.Schema = o.take("input_schema", "{")

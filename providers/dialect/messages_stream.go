@@ -67,7 +67,7 @@ func (d *messagesDecoder) at(index int64) int {
 // begin begins a part as its block does; what the block already holds comes as
 // deltas.
 func (d *messagesDecoder) begin(events []llm.Event, index int64, value []byte) []llm.Event {
-	p := messagesBlock(bytes.Clone(value), "")
+	p := messagesBlock(readObject(bytes.Clone(value)), "")
 	if at := d.at(index); at >= 0 {
 		events = d.end(events, at)
 	}
