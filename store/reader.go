@@ -124,6 +124,7 @@ func (r *Reader) Close() error {
 func (r *Reader) Changed(ctx context.Context) (int64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	ctx = context.WithoutCancel(ctx) // to be cancellable costs a goroutine for each look
 	var version int64
 	if err := r.watch.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
 		return 0, r.wrap(err)

@@ -12,12 +12,13 @@ import (
 	"llmgw/store"
 )
 
-// How often the feed looks. A commit is seen after 50 ms at the median, and
-// after 100 where commits come all the time; a terminal that nobody looks at is
-// served more slowly.
+// How often the feed looks. With the frames of the renderer a commit is on the
+// screen after 110 ms at the median and 230 at most, and a little later where
+// commits come all the time; a terminal that nobody looks at is served more
+// slowly. Each look wakes threads, which is what an idle screen costs.
 const (
-	pollEvery    = 100 * time.Millisecond
-	pollBusy     = 200 * time.Millisecond // after something new
+	pollEvery    = 150 * time.Millisecond
+	pollBusy     = 180 * time.Millisecond // after something new
 	pollUnseen   = time.Second
 	serverEvery  = 2 * time.Second // whether a server lives, and which
 	totalsEvery  = time.Second     // header figures and reports, while things change

@@ -21,8 +21,9 @@ func restored() bool {
 	return true
 }
 
-// framesPerSecond bounds how often the terminal is written to.
-const framesPerSecond = 30
+// framesPerSecond bounds how often the terminal is written to. Bubble Tea wakes
+// that often also when there is nothing to write.
+const framesPerSecond = 15
 
 // CrashError is a panic of the screen.
 type CrashError struct {
