@@ -25,6 +25,7 @@ type outcome struct {
 	who   string   // who served; a dash when nobody did
 	from  string   // "← anthropic 529"; empty when the first choice served
 	notes []string // "client left", "−2 dropped", "via openai-chat"
+	minor int      // the number of the note that may be left out whatever it leaves; 0: none
 
 	brief outcomeWords // the same where there is little room; empty: as above
 }
@@ -49,8 +50,8 @@ func (o outcome) words(w int) (who, rest string) {
 	if len(notes) > 0 && o.brief.note != "" {
 		notes = append([]string{o.brief.note}, notes[1:]...)
 	}
-	for len(notes) > 1 && width(who)+width(o.rest(from, notes)) > w {
-		notes = notes[:len(notes)-1]
+	for n := len(notes); n > 0 && (n > 1 || n == o.minor) && width(who)+width(o.rest(from, notes)) > w; n-- {
+		notes = notes[:n-1]
 	}
 	return who, o.rest(from, notes)
 }
@@ -75,6 +76,7 @@ func (v *view) judge(c *store.CallRow) outcome {
 	}
 	if via := v.via(c); via != "" && c.Status != store.StatusError && c.Status != store.StatusBlocked {
 		o.notes = append(o.notes, "via "+via)
+		o.minor = len(o.notes)
 	}
 	return o
 }
