@@ -5,4 +5,6 @@ package proxy
 import "testing"
 
 // TestTenThousandAbortedStreams is SPEC section 10's figure.
-func TestTenThousandAbortedStreams(t *testing.T) { abortStreams(t, 10_000) }
+func TestTenThousandAbortedStreams(t *testing.T) {
+	abortStreams(t, 10_000, "/v1/chat/completions", chat("gpt-4o", true))
+}

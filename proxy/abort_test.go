@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,9 +22,16 @@ import (
 
 // TestAbortedStreams: clients that hang up in the middle leave nothing behind.
 // It uses sockets, since what leaks is theirs; the soak run makes 10,000.
-func TestAbortedStreams(t *testing.T) { abortStreams(t, 500) }
+func TestAbortedStreams(t *testing.T) {
+	abortStreams(t, 500, "/v1/chat/completions", chat("gpt-4o", true))
+}
 
-func abortStreams(t *testing.T, n int) {
+// TestAbortedTranslations: no more do those whose answer is translated.
+func TestAbortedTranslations(t *testing.T) {
+	abortStreams(t, 200, "/v1/messages", messages("up/gpt-4o", true))
+}
+
+func abortStreams(t *testing.T, n int, path, body string) {
 	s := sim.New(sim.Options{Name: "up", Dialect: llm.OpenAIChat, Seed: 1, Keep: 1})
 	s.Default(sim.Fault{Kind: sim.HangMidStream, After: 2})
 	upstream := httptest.NewServer(s)
@@ -34,12 +41,12 @@ func abortStreams(t *testing.T, n int) {
 	defer front.Close()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 
-	hangUp(t, client, front.URL, 32) // what stays by design is open from here on
+	hangUp(t, client, front.URL+path, body, 32) // what stays by design is open from here on
 	client.CloseIdleConnections()
 	waitForAll(t, g, runtime.NumGoroutine(), openFiles(t))
 	// One more: the record opens its log a second time for its first checkpoint.
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)+1
-	hangUp(t, client, front.URL, n)
+	hangUp(t, client, front.URL+path, body, n)
 	client.CloseIdleConnections()
 	waitForAll(t, g, goroutines, files)
 
@@ -90,7 +97,7 @@ func loopbackGateway(tb testing.TB, upstream string) (*Gateway, *store.Store) {
 
 // hangUp makes n streams, sixteen at a time, and leaves each once content has
 // arrived, every other one without reading on.
-func hangUp(t *testing.T, client *http.Client, base string, n int) {
+func hangUp(t *testing.T, client *http.Client, url, body string, n int) {
 	t.Helper()
 	work := make(chan int, n)
 	for i := range n {
@@ -101,17 +108,17 @@ func hangUp(t *testing.T, client *http.Client, base string, n int) {
 	for range 16 {
 		wg.Go(func() {
 			for i := range work {
-				leaveStream(t, client, base, i%2 == 0)
+				leaveStream(t, client, url, body, i%2 == 0)
 			}
 		})
 	}
 	wg.Wait()
 }
 
-func leaveStream(t *testing.T, client *http.Client, base string, read bool) {
+func leaveStream(t *testing.T, client *http.Client, url, body string, read bool) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, "POST", base+"/v1/chat/completions", bytes.NewReader([]byte(chat("gpt-4o", true))))
+	req, err := http.NewRequestWithContext(ctx, "POST", url, strings.NewReader(body))
 	if err != nil {
 		t.Error(err)
 		return
