@@ -11,14 +11,12 @@ import (
 func TestKeySource(t *testing.T) {
 	t.Setenv("OPENAI_API_KEY", "sk-secret-of-the-environment")
 	f := defaultFile()
-	for _, c := range []fileProvider{
+	f.Providers = append(f.Providers, []fileProvider{
 		{Config: providers.Config{Name: "literal", Key: "sk-secret:written-out"}},
 		{Config: providers.Config{Name: "run", Key: "cmd:pass show secret"}},
 		{Config: providers.Config{Name: "many", Keys: []string{"env:A", "file:/etc/key", "sk-secret"}}},
 		{Config: providers.Config{Name: "bare"}},
-	} {
-		f.Providers = append(f.Providers, c)
-	}
+	}...)
 	keys := []providers.Key{providers.NewKey("sk-secret")}
 	for name, want := range map[string]string{
 		"literal": "configured", "run": "cmd:…", "many": "env:A, file:/etc/key, configured",

@@ -105,7 +105,7 @@ func TestLiveRows(t *testing.T) {
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%+v, %v", list, err)
 		}
-		if l := list[0]; l.Phase != store.LiveWaiting || l.Note != "rate limited by first" || l.Until.Sub(time.Now()) <= 0 || l.Until.Sub(time.Now()) > 2*time.Second {
+		if l := list[0]; l.Phase != store.LiveWaiting || l.Note != "rate limited by first" || time.Until(l.Until) <= 0 || time.Until(l.Until) > 2*time.Second {
 			t.Errorf("%+v", l)
 		}
 		<-done

@@ -12,9 +12,8 @@ type calls struct {
 	follow bool   // the cursor stays on the newest
 	seen   string // id of the newest call when following ended
 	end    bool   // the oldest calls were asked for
-	faults bool
-	age    bool // times as ages
-	slots  int  // calls that fit, as of the last settle
+	age    bool   // times as ages
+	slots  int    // calls that fit, as of the last settle
 
 	cache map[rowKey]string
 }
