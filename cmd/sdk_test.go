@@ -46,7 +46,7 @@ var built = sync.OnceValues(func() (string, error) {
 
 // gateway is a running llmgw serve with two simulated providers behind it.
 type gateway struct {
-	t         *testing.T
+	t         testing.TB
 	bin       string
 	dir       string
 	base      string
@@ -59,7 +59,7 @@ type gateway struct {
 
 // startGateway runs the built binary on a free port with a configuration of
 // its own, a fresh database and nobody else's environment.
-func startGateway(t *testing.T, extra string) *gateway {
+func startGateway(t testing.TB, extra string) *gateway {
 	t.Helper()
 	bin, err := built()
 	if err != nil {

@@ -114,13 +114,23 @@ func decodeRequest(src io.Reader, encoding string, limit int64) (io.Reader, func
 	return nil, none, &errEncoding{encoding}
 }
 
+// believed is how much of an announced size is allocated before as much came.
+const believed = 1 << 20
+
 // readAtMost reads everything up to limit bytes; one more is errTooLarge. The
-// announced size is believed only up to 1 MiB at once, so that a header alone
-// cannot make the process allocate.
+// announced size is believed once the first part of it has come: a header alone
+// cannot make the process allocate, and no large body is held twice while it
+// grows.
 func readAtMost(r io.Reader, limit, announced int64) ([]byte, error) {
 	var buf bytes.Buffer
-	buf.Grow(int(min(max(announced, 0)+bytes.MinRead, 1<<20)))
-	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
+	r = io.LimitReader(r, limit+1)
+	buf.Grow(int(min(max(announced, 0), believed) + bytes.MinRead))
+	n, err := buf.ReadFrom(io.LimitReader(r, believed))
+	if err == nil && n == believed {
+		buf.Grow(int(max(min(announced, limit)-n, 0)) + bytes.MinRead)
+		n, err = buf.ReadFrom(r)
+		n += believed
+	}
 	if n > limit {
 		return nil, errTooLarge
 	}
