@@ -98,7 +98,7 @@ func ended(body []byte, resp *http.Response) bool {
 
 // Killed at any moment, the file holds every answer that a client saw end,
 // exact, every call that a provider received, and nothing that still looks
-// running once the next server is up (SPEC P1, SF-D1).
+// running once the next server is up.
 func TestKilledUnderLoad(t *testing.T) {
 	g := startGateway(t, "")
 	slow := fault(t, "slow:ms=1") // so that many calls are under way at any moment

@@ -34,7 +34,7 @@ each = "project"
 // Killed at random moments under load, the record and the providers agree on
 // the money: to the pico-dollar for every answer that finished, and within what
 // was held, labelled as an estimate, for the rest; and llmgw spend --check finds
-// nothing to complain of (SPEC P5, SF-B2, SF-D1).
+// nothing to complain of.
 func TestKilledMoneyAddsUp(t *testing.T) {
 	g := startGateway(t, moneyCaps)
 	slow := fault(t, "slow:ms=1")

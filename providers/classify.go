@@ -20,7 +20,7 @@ type Verdict struct {
 }
 
 // Classify says what an answer's status, headers and body (or its first bytes)
-// mean, by SPEC section 5's table. It judges what HTTP shows: a 2xx is a fault
+// mean, by docs/failover.md's table. It judges what HTTP shows: a 2xx is a fault
 // only when it is a web page; errors inside one are the meter's to find.
 func Classify(d llm.Dialect, status int, h http.Header, body []byte, now time.Time) Verdict {
 	if status < 300 {

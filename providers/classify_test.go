@@ -12,7 +12,7 @@ import (
 
 var now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-// TestClassify is SPEC section 5's table with the words of real providers.
+// TestClassify is docs/failover.md's table with the words of real providers.
 func TestClassify(t *testing.T) {
 	for _, tc := range []struct {
 		name    string

@@ -195,7 +195,7 @@ func (e *NoCredentialError) Hint() string {
 	return fmt.Sprintf("set %s, or key in the [[provider]] table of %s", e.env[0], e.Provider)
 }
 
-// Credentials decides whose credential goes upstream (SPEC 3) and returns the
+// Credentials decides whose credential goes upstream and returns the
 // ones to try, in order. A provider on a private network, one that is free and
 // one llmgw doesn't know may be called without any: then it is one empty
 // Credential. The error is a *[NoCredentialError].

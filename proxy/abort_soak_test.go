@@ -4,7 +4,7 @@ package proxy
 
 import "testing"
 
-// TestTenThousandAbortedStreams is SPEC section 10's figure.
+// TestTenThousandAbortedStreams is ten thousand aborted streams.
 func TestTenThousandAbortedStreams(t *testing.T) {
 	abortStreams(t, 10_000, "/v1/chat/completions", chat("gpt-4o", true))
 }

@@ -135,7 +135,7 @@ func (c *call) openAttempt(t *candidate) *store.Attempt {
 }
 
 // begin commits the call and its newest attempt before a byte goes out. It
-// reports whether the attempt may be sent (SPEC P1, store.on_error).
+// reports whether the attempt may be sent (store.on_error).
 func (c *call) begin() bool {
 	ctx, cancel := context.WithTimeout(c.ctx, min(c.set.cfg.Store.BeginWait, time.Until(c.by)))
 	defer cancel()

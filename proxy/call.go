@@ -222,7 +222,7 @@ func (c *call) looped() bool {
 }
 
 // finish commits the outcome; it returns once that is on disk, or after
-// finish_wait with the change still queued and said loudly (SPEC P1).
+// finish_wait with the change still queued and said loudly.
 func (c *call) finish(status store.Status) {
 	c.final = true
 	now := time.Now()

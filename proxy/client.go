@@ -70,7 +70,7 @@ func sessionOf(h http.Header, facts *dialect.Facts) string {
 	return cut(facts.SessionHint, 128)
 }
 
-// maxTags bounds x-llmgw-tags (SPEC section 4).
+// maxTags bounds x-llmgw-tags.
 const maxTags = 16
 
 // tagsOf reads x-llmgw-tags: k=v pairs separated by commas. An entry without

@@ -126,7 +126,7 @@ func (p pace) span(path string, stream bool) (time.Duration, time.Duration) {
 	return 0, 0
 }
 
-// faultRow is one row of SPEC section 5's table, as the first target of two
+// faultRow is one row of docs/failover.md's table, as the first target of two
 // shows it for as long as it is asked.
 type faultRow struct {
 	fault, order string
@@ -137,7 +137,7 @@ type faultRow struct {
 	alone        int    // status the caller gets when there is no second target; 0: the provider's own
 }
 
-// faultTable is SPEC section 5, as far as it lies before the commit.
+// faultTable is docs/failover.md's table, as far as it lies before the commit.
 var faultTable = []faultRow{
 	{fault: "connect", order: "refused", tries: 1, alone: 502},
 	{fault: "connect", order: "unknown", tries: 1, alone: 502},
@@ -673,7 +673,7 @@ func TestLongChainIsWalked(t *testing.T) {
 	})
 }
 
-// Who is asked, in which order, and why: SPEC section 4's order of resolution
+// Who is asked, in which order, and why: the order of resolution
 // and the chains that callers bring.
 func TestResolution(t *testing.T) {
 	routes := func(c *Config) {
@@ -787,7 +787,7 @@ func checkRerouted(t *testing.T, name string, arrivals []sim.Arrival) {
 }
 
 // A server that does not take chains does not use the caller's, and names what
-// it left out (SPEC P6).
+// it left out.
 func TestRequestFallbacksCanBeTurnedOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := "/v1/chat/completions"

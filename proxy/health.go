@@ -194,7 +194,7 @@ func (h *health) usableAt(c *call, t *candidate, now time.Time) time.Time {
 }
 
 // allow claims the candidate for one try. A refusal says which mechanism
-// refused (as SPEC section 7 names skips) and why.
+// refused and why.
 func (h *health) allow(c *call, t *candidate, now time.Time) (skipped, why string) {
 	credential, cd, ok := h.cooldowns.Allow(t.credentialKey(), now)
 	if !ok {
@@ -347,7 +347,7 @@ func (t *candidate) release(ok bool, now time.Time) {
 	}
 }
 
-// outcomeOf says what a fault means for the target's breaker (SPEC section 5,
+// outcomeOf says what a fault means for the target's breaker (docs/failover.md,
 // strikes).
 func outcomeOf(f llm.Fault) breaker.Outcome {
 	switch f {

@@ -226,7 +226,7 @@ func (c *call) ask(t *candidate) caps.Ask {
 const (
 	// usualOutput is what an answer has where nothing better is known.
 	usualOutput = 1000
-	// leastClamp is the lowest output limit a cap may set (SPEC section 3).
+	// leastClamp is the lowest output limit a cap may set.
 	leastClamp = 1024
 )
 
@@ -244,7 +244,7 @@ func (e extent) cost(p price.Price, output int64) price.Money {
 	return p.Bound(e.input, e.write, output, 1)
 }
 
-// extent works out the tightest bound that is still one (SPEC section 6).
+// extent works out the tightest bound that is still one.
 func (c *call) extent(t *candidate, p price.Price) extent {
 	b := t.words.size().For(t.modelFor(c))
 	window := p.ContextWindow()
@@ -336,7 +336,7 @@ func (c *call) capProblem() problem {
 const (
 	sessionsKept = 64
 	sessionBody  = 2 << 20 // bytes of a body that are remembered
-	prefixSlack  = 64      // SPEC section 6
+	prefixSlack  = 64      // tokens, for what joins the two prompts
 )
 
 // sessions remembers the last call of each session at a target: the next one

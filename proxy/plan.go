@@ -108,7 +108,7 @@ func (r *router) target(text string) (target, error) {
 	return target{up, model}, nil
 }
 
-// resolve finds the targets of a model in SPEC section 4's order: exact route,
+// resolve finds the targets of a model in this order: exact route,
 // glob route, provider/model, the provider that owns it, the only provider of
 // the dialect.
 func (r *router) resolve(model string, d llm.Dialect) (route *RouteConfig, targets []target, reason string) {
@@ -387,7 +387,7 @@ func (c *call) share(t *candidate) time.Duration {
 	return min(left/time.Duration(n), c.limit(t))
 }
 
-// limit is the attempt's own limit (SPEC section 3, first_token and answer).
+// limit is the attempt's own limit (first_token and answer).
 func (c *call) limit(t *candidate) time.Duration {
 	if c.facts.Stream {
 		return c.firstTokenLimit(t)

@@ -7,7 +7,7 @@ import (
 	"llmgw/providers/dialect"
 )
 
-// The codes of llmgw's own errors (SPEC section 4): x-llmgw-error, the error
+// The codes of llmgw's own errors: x-llmgw-error, the error
 // column of the record and the body say the same word.
 const (
 	codeAllFailed       = "all_targets_failed"

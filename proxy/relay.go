@@ -323,7 +323,7 @@ func (c *call) drain(a *attempt) {
 
 // settleBroken ends an answer that the upstream broke after commit: the error
 // in the caller's dialect, flushed, then the connection is cut. Nothing makes
-// it look finished (SPEC P8).
+// it look finished.
 func (c *call) settleBroken(a *attempt, res dialect.Result) {
 	cause := c.breakCause(a, res)
 	a.verdict = providers.Verdict{Fault: llm.Truncated, Text: cause}

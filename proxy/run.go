@@ -269,7 +269,7 @@ func (c *call) leaves(t *candidate, next step) bool {
 	return !slices.ContainsFunc(c.plan.targets, func(o *candidate) bool { return !o.done && o.target == t.target })
 }
 
-// afterFault is SPEC section 5's table: what a fault means for this call.
+// afterFault is docs/failover.md's table: what a fault means for this call.
 func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 	t := a.c
 	switch fault {
@@ -411,7 +411,7 @@ func (c *call) handsOn(a *attempt) bool {
 }
 
 // tellingStatuses are the provider errors worth handing on when several
-// targets failed (SPEC section 4).
+// targets failed.
 var tellingStatuses = []int{400, 401, 403, 404, 413, 422, 429, 529}
 
 // giveUp answers a call that no target served.

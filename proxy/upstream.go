@@ -39,7 +39,7 @@ func newUpstream(p *providers.Provider, transport func(*providers.Provider) *htt
 	return up, nil
 }
 
-// newTransport is http.DefaultTransport without the traps of DESIGN section 3:
+// newTransport is http.DefaultTransport without its traps:
 // enough idle connections (two, the default, cost 2.3 times the CPU a call),
 // no compression behind the meter's back, and pings that notice an HTTP/2
 // connection that a sleeping laptop or a VPN turned black.

@@ -25,7 +25,7 @@ type Cached struct {
 	Project, Provider, Model string // whose call it answered, and who did
 	ModelReported, Finish    string
 	Stream                   bool
-	Usage                    llm.Usage    // as the provider reported it; only the five counts of SPEC 7 are kept
+	Usage                    llm.Usage    // as the provider reported it; only the five counts are kept
 	Cost                     price.Amount // what was charged for it
 
 	Headers string // lines "Name: value"

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// answerWithin is how long a command may take; SPEC 2.
+	// answerWithin is how long a command may take.
 	answerWithin = 3 * time.Second
 	// answerPoll is how often a sender looks for its answer.
 	answerPoll = 25 * time.Millisecond

@@ -56,7 +56,7 @@ func TestCallJSONGolden(t *testing.T) {
 	}
 }
 
-// TestJSONHasTheMembersOfTheSpec lists them by hand, as SPEC 7 does.
+// TestJSONHasTheMembersOfTheSpec lists them by hand, as docs/record.md does.
 func TestJSONHasTheMembersOfTheSpec(t *testing.T) {
 	const call = `id started_at duration_ms first_token_ms project client session key dialect endpoint stream model_requested
 		route route_reason status http_status error provider model model_reported upstream_request_id finish_reason cache cached_from

@@ -69,7 +69,7 @@ type Call struct {
 
 	Status     Status
 	HTTPStatus int    // what the caller got; 0: nothing
-	Error      string // code of SPEC 4 or a fault
+	Error      string // code of llmgw's own (proxy/problem.go) or a fault
 	ErrorText  string // in the words of who said it, credentials replaced
 
 	Provider, Model   string // served by; on failure the last one tried
@@ -85,7 +85,7 @@ type Call struct {
 	Edits   []string          // declared edits of the body
 	Tags    map[string]string // of x-llmgw-tags
 
-	Usage      llm.Usage    // of the answer that was served; only the five counts of SPEC 7 are kept
+	Usage      llm.Usage    // of the answer that was served; only the five counts are kept
 	Cost       price.Amount // of all attempts together
 	CostSource string
 	Worth      price.Amount // what a cache hit or a subscription call would have cost

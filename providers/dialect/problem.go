@@ -12,7 +12,7 @@ import (
 // Problem is an error of llmgw's own.
 type Problem struct {
 	Status     int           // HTTP status; 0 is 502, and a spent cap has its own per dialect
-	Code       string        // of SPEC section 4: "cap_exceeded", "deadline", …
+	Code       string        // such as "cap_exceeded", "deadline", …
 	Message    string        // for the person who reads it
 	Type       string        // replaces the dialect's error type; usually ""
 	Retryable  bool          // the same call may succeed later

@@ -163,7 +163,7 @@ func TestOpenAISDKErrors(t *testing.T) {
 	}
 }
 
-// A stream that breaks in the way SPEC P8 wants is an error to the SDK.
+// A stream that breaks in the way llmgw breaks one is an error to the SDK.
 func TestSDKsSeeBrokenStreams(t *testing.T) {
 	for _, fault := range []string{"error-first", "error-mid-stream", "fin-mid-stream", "reset-mid-stream"} {
 		s := New(Options{})

@@ -8,7 +8,7 @@ import (
 )
 
 // The first wait after a refusal that did not say for how long, doubled by
-// every further one up to the second (SPEC 5).
+// every further one up to the second.
 const (
 	firstUntoldWait = time.Second
 	maxUntoldWait   = 30 * time.Second

@@ -7,8 +7,7 @@ import (
 	"llmgw/providers/price"
 )
 
-// MaxWait is how long a call should wait, at most, for running calls to settle
-// (SPEC section 6).
+// MaxWait is how long a call should wait, at most, for running calls to settle.
 const MaxWait = 10 * time.Second
 
 // Ledger knows what every cap has spent and holds. Settled and held money
