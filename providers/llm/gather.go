@@ -1,10 +1,20 @@
 package llm
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Gatherer puts a stream's events together to the answer they are.
 type Gatherer struct {
-	res Response
+	res   Response
+	texts map[textKey]*strings.Builder // that deltas add to: a string of its own for each would be copied every time
+}
+
+// textKey is a text of a part.
+type textKey struct {
+	choice, index int
+	signature     bool
 }
 
 // Add takes the next event. Deltas of a part or choice that never began are
@@ -22,9 +32,25 @@ func (g *Gatherer) Add(e *Event) {
 		g.res.Usage = *e.Usage
 	case EventDelta, EventSignature, EventCitation:
 		if c := g.choice(e.Choice); e.Index < len(c.Parts) {
-			c.Parts[e.Index].add(e)
+			c.Parts[e.Index].add(e, g.grow)
 		}
 	}
+}
+
+// grow adds a delta to a text, which begins with what there is of it.
+func (g *Gatherer) grow(e *Event, text *string) {
+	key := textKey{e.Choice, e.Index, e.Kind == EventSignature}
+	b := g.texts[key]
+	if b == nil {
+		if g.texts == nil {
+			g.texts = make(map[textKey]*strings.Builder)
+		}
+		b = &strings.Builder{}
+		b.WriteString(*text)
+		g.texts[key] = b
+	}
+	b.WriteString(e.Text)
+	*text = b.String()
 }
 
 // Response is the answer so far.
@@ -54,19 +80,19 @@ func (p *Part) clone() Part {
 	return c
 }
 
-// add appends a delta.
-func (p *Part) add(e *Event) {
+// add appends a delta; grow adds to a text.
+func (p *Part) add(e *Event, grow func(*Event, *string)) {
 	switch {
 	case e.Kind == EventCitation:
 		p.Citations = append(p.Citations, *e.Citation)
 	case e.Kind == EventSignature && p.Thought != nil:
-		p.Thought.Signature += e.Text
+		grow(e, &p.Thought.Signature)
 	case p.Kind == Thinking && p.Thought != nil:
-		p.Thought.Text += e.Text
+		grow(e, &p.Thought.Text)
 	case p.Kind == Call && p.Call != nil:
 		p.Call.Args = append(p.Call.Args, e.Text...)
 	default:
-		p.Text += e.Text
+		grow(e, &p.Text)
 	}
 }
 

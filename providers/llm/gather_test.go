@@ -53,3 +53,18 @@ func TestFinishFollowsTheCalls(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkGather puts an answer of 100,000 pieces together. It took 16 s while
+// each piece copied all before it; it should take some milliseconds.
+func BenchmarkGather(b *testing.B) {
+	for b.Loop() {
+		var g Gatherer
+		g.Add(&Event{Kind: EventPart, Part: &Part{Kind: Text}})
+		for range 100_000 {
+			g.Add(&Event{Kind: EventDelta, Text: "word "})
+		}
+		if n := len(g.Response().Choices[0].Parts[0].Text); n != 500_000 {
+			b.Fatal(n)
+		}
+	}
+}
