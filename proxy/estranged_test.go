@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -253,6 +254,62 @@ func TestForeignHistoryComesHome(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestForeignSignatures: only Anthropic can tell who signed a thought. Where it
+// refuses one, the call is asked once more, without thoughts; where that does
+// not help, or the error is another, its error is the answer.
+func TestForeignSignatures(t *testing.T) {
+	const refusal = "messages.1.content.0: Invalid `signature` in `thinking` block"
+	history := func(thoughts string) string {
+		return `[{"role":"user","content":"hi"},{"role":"assistant","content":[` + thoughts + `{"type":"text","text":"yes"}]},{"role":"user","content":"go on"}]`
+	}
+	thoughts := `{"type":"thinking","thinking":"hm","signature":"Zm9yZWlnbg=="}, {"type":"redacted_thinking","data":"eHg="}, `
+	for _, test := range []struct {
+		text    string
+		helps   bool
+		want    string
+		arrived int
+	}{
+		{refusal, true, "anthropic=bad_request anthropic=ok", 2},
+		{refusal, false, "anthropic=bad_request anthropic=bad_request", 2},
+		{"messages: roles must alternate", true, "anthropic=bad_request", 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var bodies []string
+			r := foreignHome(t, func(w http.ResponseWriter, body string) {
+				bodies = append(bodies, body)
+				if strings.Contains(body, "signature") || !test.helps {
+					fixed(400, jsonType, `{"type":"error","error":{"type":"invalid_request_error","message":"`+test.text+`"}}`)(w, nil)
+					return
+				}
+				fixed(200, jsonType, `{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`)(w, nil)
+			})
+			defer r.close()
+			got := r.post("/v1/messages", `{"model":"m","max_tokens":9,"messages":`+history(thoughts)+`}`)
+			row := r.last()
+			if outcomes(row) != test.want || len(bodies) != test.arrived {
+				t.Errorf("%s: %s, %d arrived: %s", test.text, outcomes(row), len(bodies), got.body)
+			}
+			if test.arrived == 2 && (!strings.HasSuffix(bodies[1], history("")+"}") || got.header.Get("X-Llmgw-Edits") != "model, messages[1].content[0], messages[1].content[1]") {
+				t.Errorf("%q: %s", got.header.Get("X-Llmgw-Edits"), bodies[1])
+			}
+			if _, held := r.spentAndHeld(); held != 0 {
+				t.Errorf("%s stay held", held)
+			}
+		})
+	}
+}
+
+// foreignHome is a gateway before a Claude model that answers as told.
+func foreignHome(t *testing.T, answer func(w http.ResponseWriter, body string)) *rig {
+	return newRig(t, []upstreamSpec{{name: "anthropic", dialect: llm.Anthropic, handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		answer(w, string(body))
+	})}}, both(routed(claude), capped("5.00", nil)))
 }
 
 // TestLongToolNames: a tool whose name is too long for OpenAI is called by the

@@ -57,6 +57,8 @@ type candidate struct {
 	fault    llm.Fault // of its last try
 	failing  bool      // it failed this call and waits to be tried again
 	unedited bool      // our own edits are left out, since they may be what it refuses
+
+	thoughtless bool // it refused a thought that it did not sign, and is asked without any
 }
 
 // modelFor is the model name that goes upstream.

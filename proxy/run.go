@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"llmgw/providers/dialect"
 	"llmgw/providers/llm"
 	"llmgw/store"
 )
@@ -274,6 +275,11 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 	t := a.c
 	switch fault {
 	case llm.RefusedRequest:
+		if t.words.reply == nil && t.words.dialect == llm.Anthropic && !t.thoughtless && dialect.RefusesSignature(a.verdict.Text) {
+			t.thoughtless = true
+			c.again, c.againIn = t, 0
+			return stepOnward
+		}
 		if a.edited && !t.unedited {
 			t.unedited = true // our own edit may be what it refuses
 			c.again, c.againIn = t, 0
@@ -361,6 +367,8 @@ func (c *call) whyNext(a *attempt, next step) string {
 		return "answered to the caller as it is"
 	case c.again == a.c && c.againIn > 0:
 		return fmt.Sprintf("tried again after %s", c.againIn.Round(time.Millisecond))
+	case c.again == a.c && a.c.thoughtless:
+		return "tried again without the thoughts of earlier turns"
 	case c.again == a.c && a.c.unedited:
 		return "tried again without llmgw's own edit"
 	case c.again == a.c:

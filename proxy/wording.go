@@ -94,7 +94,7 @@ func (c *call) estranged(t *candidate) []dialect.Edit {
 	case w.reply != nil:
 		return nil
 	case w.op == dialect.OpMessages, w.op == dialect.OpCountTokens:
-		return dialect.ForeignParts(w.body, t.modelFor(c))
+		return dialect.ForeignParts(w.body, t.modelFor(c), t.thoughtless)
 	case w.op == dialect.OpChat:
 		return dialect.ForeignIDs(w.body, t.modelFor(c))
 	}

@@ -81,7 +81,7 @@ func BenchmarkForeignParts(b *testing.B) {
 	body := longSession(100 << 10)
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		if ForeignParts(body, "claude-opus-4-8") != nil {
+		if ForeignParts(body, "claude-opus-4-8", false) != nil {
 			b.Fatal("there is nothing foreign")
 		}
 	}

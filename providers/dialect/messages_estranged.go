@@ -1,6 +1,9 @@
 package dialect
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // ForeignParts are the edits that let a messages call pass to a Claude model
 // after another provider had a part in its conversation: thoughts that nobody
@@ -9,7 +12,11 @@ import "slices"
 // replaced, the call's and its result's alike. There are none for a body that
 // only Anthropic had a part in, nor for other providers' models: those may want
 // their thoughts back.
-func ForeignParts(body []byte, model string) []Edit {
+//
+// A signature that another service made looks like any: only Anthropic can tell.
+// Once it has refused one ([RefusesSignature]), thoughts are cut out whoever
+// signed them.
+func ForeignParts(body []byte, model string, thoughts bool) []Edit {
 	if claudeOf(model).major == 0 {
 		return nil
 	}
@@ -21,7 +28,7 @@ func ForeignParts(body []byte, model string) []Edit {
 		}
 		messages := listCut{path: "messages"}
 		for e := m.array(); e.next(); {
-			blocks := listCut{path: at("messages", e.n-1) + ".content"}
+			blocks := listCut{path: at("messages", e.n-1) + ".content", thoughts: thoughts}
 			ids := blocks.read(e.object())
 			empty := len(blocks.cut) > 0 && !slices.Contains(blocks.cut, false)
 			messages.add(&e, empty)
@@ -34,11 +41,19 @@ func ForeignParts(body []byte, model string) []Edit {
 	return edits
 }
 
+// RefusesSignature tells whether an error of Anthropic's is about a thought that
+// it did not sign: "messages.1.content.0: Invalid `signature` in `thinking`
+// block".
+func RefusesSignature(text string) bool {
+	return strings.Contains(text, "signature") && strings.Contains(text, "thinking")
+}
+
 // listCut is a list of which some elements are cut out.
 type listCut struct {
-	path  string
-	items []Span
-	cut   []bool
+	path     string
+	thoughts bool // all of them
+	items    []Span
+	cut      []bool
 }
 
 // add takes the element that is walked.
@@ -74,10 +89,10 @@ func (l *listCut) read(message walk) []Edit {
 		if string(message.name()) != "content" {
 			continue
 		}
-		*l, ids = listCut{path: l.path}, nil // of two the last one counts
+		*l, ids = listCut{path: l.path, thoughts: l.thoughts}, nil // of two the last one counts
 		for e := message.array(); e.next(); {
 			b := foreignBlock(e.object())
-			l.add(&e, b.unsigned)
+			l.add(&e, b.unsigned || l.thoughts && b.thought)
 			if b.id.End > 0 {
 				b.id.Name = at(l.path, e.n-1) + "." + b.id.Name
 				ids = append(ids, b.id)
@@ -89,6 +104,7 @@ func (l *listCut) read(message walk) []Edit {
 
 // foreign is what another provider left in a block.
 type foreign struct {
+	thought  bool // a thought
 	unsigned bool // a thought without a signature
 	id       Edit // of an id that Anthropic does not take
 }
@@ -110,6 +126,7 @@ func foreignBlock(m walk) foreign {
 			}
 		}
 	}
+	f.thought = string(kind) == "thinking" || string(kind) == "redacted_thinking"
 	f.unsigned = string(kind) == "thinking" && len(signature) == 0
 	if string(kind) != "tool_use" && string(kind) != "tool_result" {
 		f.id = Edit{}

@@ -30,7 +30,7 @@ func TestForeignParts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			edits := ForeignParts(wrap(test.blocks), "claude-opus-4-8")
+			edits := ForeignParts(wrap(test.blocks), "claude-opus-4-8", false)
 			var names []string
 			for _, e := range edits {
 				names = append(names, e.Name)
@@ -40,7 +40,7 @@ func TestForeignParts(t *testing.T) {
 			}
 		})
 	}
-	if got := ForeignParts(wrap(unsigned+","+hi), "kimi-k2"); got != nil {
+	if got := ForeignParts(wrap(unsigned+","+hi), "kimi-k2", false); got != nil {
 		t.Errorf("another model's thoughts are cut: %v", got)
 	}
 }
@@ -54,7 +54,7 @@ func TestForeignMessages(t *testing.T) {
 		user + "," + gone:                  user,
 	} {
 		body := []byte(`{"messages":[` + in + `]}`)
-		if got := Splice(body, ForeignParts(body, "claude-opus-4-8")...); string(got) != `{"messages":[`+want+`]}` {
+		if got := Splice(body, ForeignParts(body, "claude-opus-4-8", false)...); string(got) != `{"messages":[`+want+`]}` {
 			t.Errorf("%s\nbecame %s", body, got)
 		}
 	}
@@ -68,7 +68,7 @@ func TestConversationComesHome(t *testing.T) {
 		`{"tool_calls":[{"index":0,"id":"functions.f:0","function":{"name":"f","arguments":"{}"}}]}`, "finish:tool_calls"), func() int { return 50 })
 	body := []byte(`{"max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":` + string(memberOf(answer, "content")) +
 		`},{"role":"user","content":[{"type":"tool_result","tool_use_id":"functions.f:0","content":"y"}]}]}`)
-	got := Splice(body, ForeignParts(body, "claude-opus-4-8")...)
+	got := Splice(body, ForeignParts(body, "claude-opus-4-8", false)...)
 	id := madeID("functions.f:0", 0)
 	want := `{"max_tokens":9,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"text","text":"Well"},{"type":"tool_use","id":"` + id +
 		`","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"` + id + `","content":"y"}]}]}`
@@ -87,7 +87,7 @@ func FuzzForeignParts(f *testing.F) {
 		if !json.Valid([]byte(body)) {
 			return
 		}
-		if got := Splice([]byte(body), ForeignParts([]byte(body), "claude-opus-4-8")...); !json.Valid(got) {
+		if got := Splice([]byte(body), ForeignParts([]byte(body), "claude-opus-4-8", false)...); !json.Valid(got) {
 			t.Fatalf("%s\nbecame %s", body, got)
 		}
 	})
