@@ -70,8 +70,9 @@ func (w *jsonOut) chatURL(name string, m *llm.Media) {
 		return
 	}
 	w.item(name)
-	w.out = append(append(append(w.out, `"data:`...), m.Type...), ";base64,"...)
-	w.out = append(append(w.out, m.Data...), '"')
+	w.out = appendEscaped(append(w.out, `"data:`...), m.Type)
+	w.out = appendEscaped(append(w.out, ";base64,"...), m.Data)
+	w.out = append(w.out, '"')
 }
 
 func (e *encoder) chatImage(p *llm.Part) {

@@ -112,11 +112,15 @@ func (w *jsonOut) extra(in string, extra []llm.Extra) {
 	}
 }
 
-// appendQuoted appends text as a JSON string with as few escapes as JSON needs.
-// Invalid UTF-8 becomes U+FFFD, as encoding/json has it.
+// appendQuoted appends text as a JSON string.
 func appendQuoted[T ~string | ~[]byte](out []byte, text T) []byte {
+	return append(appendEscaped(append(out, '"'), text), '"')
+}
+
+// appendEscaped appends text as it stands within a JSON string, with as few
+// escapes as JSON needs. Invalid UTF-8 becomes U+FFFD, as encoding/json has it.
+func appendEscaped[T ~string | ~[]byte](out []byte, text T) []byte {
 	const hex = "0123456789abcdef"
-	out = append(out, '"')
 	from := 0
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -150,7 +154,7 @@ func appendQuoted[T ~string | ~[]byte](out []byte, text T) []byte {
 		i += size
 		from = i
 	}
-	return append(append(out, text[from:]...), '"')
+	return append(out, text[from:]...)
 }
 
 // decodeRune is utf8.DecodeRune for both kinds of text.
