@@ -11,11 +11,7 @@ func (e *encoder) chat() error {
 	r := e.req
 	e.open("", '{')
 	e.text("model", e.t.Model)
-	e.open("messages", '[')
-	for i := range r.Messages {
-		e.chatMessage(&r.Messages[i])
-	}
-	e.close('[')
+	e.chatMessages()
 	e.chatTools()
 	e.chatChoice()
 	e.chatLimits()
@@ -47,12 +43,34 @@ func (e *encoder) chatLimits() {
 	}
 	e.maybeCount(e.spelled(llm.FieldMaxTokens, usual), r.MaxTokens)
 	e.maybeCount("n", r.N)
+	e.chatStops()
+}
+
+// maxStops is how many stop sequences OpenAI takes; its models that reason take
+// none (openai-go v3.96.0 on stop: "Not supported with latest reasoning models
+// o3 and o4-mini. Up to 4 sequences"; gpt-5 and later answer "Unsupported
+// parameter: 'stop'", huggingface/smolagents#1662, #1868, #1893).
+const maxStops = 4
+
+// chatStops writes the stop sequences. Fewer than were asked for make another
+// answer.
+func (e *encoder) chatStops() {
+	stops := e.req.Stop
 	switch {
-	case r.StopPlain:
-		e.text("stop", r.Stop[0])
-	case r.Stop != nil:
-		e.texts("stop", r.Stop)
+	case e.req.StopPlain && e.own:
+		e.text("stop", stops[0])
+		return
+	case stops == nil, len(stops) == 0 && !e.own:
+		return
+	case e.own:
+	case openAIReasons(e.t.Model):
+		e.change(Refused, "", llm.FieldStop, "the model reasons and takes no stop sequences")
+		return
+	case isOpenAIs(e.t.Model) && len(stops) > maxStops:
+		e.change(Refused, "", llm.FieldStop, "OpenAI takes 4 stop sequences; the first 4 were kept")
+		stops = stops[:maxStops]
 	}
+	e.texts("stop", stops)
 }
 
 // chatSampling writes how tokens are drawn. OpenAI's models that reason refuse
@@ -86,7 +104,7 @@ func (e *encoder) sampled(name string, value llm.Raw, f llm.Field) {
 func (e *encoder) chatMembers() {
 	r := e.req
 	if !e.own || r.Spelled[llm.FieldTools] != "functions" {
-		e.maybeBool("parallel_tool_calls", r.Parallel)
+		e.maybeBool("parallel_tool_calls", e.parallel())
 	}
 	e.maybeText("verbosity", r.Verbosity)
 	e.chatUser("user", r.User, llm.FieldUser)

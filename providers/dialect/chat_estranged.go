@@ -8,7 +8,7 @@ import "bytes"
 // that a translation gives them. Other providers' models get back what they
 // wrote.
 func ForeignIDs(body []byte, model string) []Edit {
-	if !openAIReasons(model) && !fixedEffort(model) || !bytes.Contains(body, []byte(`tool_call`)) {
+	if !isOpenAIs(model) || !bytes.Contains(body, []byte(`tool_call`)) {
 		return nil
 	}
 	var edits []Edit

@@ -163,12 +163,12 @@ func TestForeignRequestToChat(t *testing.T) {
 		return fate.String() + " " + llm.Join(node, spelledIn(llm.Anthropic, f))
 	}
 	wantChanges := []string{
+		name(Refused, "messages[0].content[4]", llm.FieldNative),
 		name(Dropped, "messages[0].content[0]", llm.FieldCache),
 		name(Edited, "messages[0].content[1]", llm.FieldDocName),
 		name(Refused, "messages[0].content[2]", llm.FieldDocURL),
 		name(Approximated, "messages[0].content[3]", llm.FieldDocText),
 		name(Dropped, "messages[0].content[3]", llm.FieldDocName),
-		name(Refused, "messages[0].content[4]", llm.FieldNative),
 		name(Dropped, "messages[1].content[0]", llm.FieldThought),
 		name(Dropped, "messages[1].content[0]", llm.FieldSignature),
 		name(Edited, "messages[1].content[1]", llm.FieldCallID),

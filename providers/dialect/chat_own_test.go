@@ -80,3 +80,20 @@ func TestCorpusAnswersSurviveTheirOwnDialect(t *testing.T) {
 	}
 	t.Logf("%d answers", n)
 }
+
+// A message without a role stays what it is.
+func TestMessagesOfNobodySurviveTheirOwnDialect(t *testing.T) {
+	for _, message := range oddMessages {
+		body := []byte(`{"messages":[` + message + `]}`)
+		for _, d := range []llm.Dialect{llm.OpenAIChat, llm.Anthropic} {
+			r, err := DecodeRequest(d, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			enc, err := EncodeRequest(r, Target{Dialect: d})
+			if got := memberOf(enc.Body, "messages"); err != nil || !sameJSON(t, got, []byte("["+message+"]")) {
+				t.Errorf("%s: %s became %s (%v)", d, message, got, err)
+			}
+		}
+	}
+}

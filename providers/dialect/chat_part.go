@@ -24,11 +24,7 @@ func (e *encoder) chatPart(p *llm.Part) {
 	case llm.Thinking:
 		e.raw("", p.Thought.Raw)
 	case llm.Native:
-		if e.own {
-			e.raw("", p.Native.Raw)
-		} else {
-			e.lose(p.Path, llm.FieldNative)
-		}
+		e.raw("", p.Native.Raw)
 	}
 }
 

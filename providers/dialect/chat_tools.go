@@ -19,6 +19,7 @@ func (e *encoder) chatTools() {
 			begun = true
 		}
 		e.chatTool(t, name == "functions")
+		e.offered = append(e.offered, t.Name)
 	}
 	if begun {
 		e.close('[')
@@ -80,7 +81,7 @@ func (e *encoder) chatCache(node string, c *llm.CacheMark, f llm.Field) {
 
 // chatChoice writes which tools may or must be called.
 func (e *encoder) chatChoice() {
-	c := e.req.Choice
+	c := e.choosable()
 	if c == nil {
 		return
 	}

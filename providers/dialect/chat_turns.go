@@ -3,6 +3,7 @@ package dialect
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"llmgw/providers/llm"
@@ -15,23 +16,27 @@ func (e *encoder) chatMessage(m *llm.Message) {
 	results := 0
 	for i := range m.Parts {
 		p := &m.Parts[i]
-		if p.Kind != llm.Result {
+		switch {
+		case !e.own && !e.chatTakes(m.Role, p):
+		case p.Kind == llm.Result:
+			results++
+			rest = append(rest, e.chatResult(m, p)...)
+		default:
 			rest = append(rest, p)
-			continue
 		}
-		results++
-		rest = append(rest, e.chatResult(m, p)...)
 	}
 	e.nameExtra(m.Path, m.Extra)
 	switch {
-	case results > 0 && len(rest) == 0:
+	case len(rest) == 0 && (results > 0 || !e.own && len(m.Parts) > 0): // nothing is left of it
 	case m.Role == llm.Assistant:
 		e.chatAssistant(m, rest)
-	case len(m.Parts) == 1 && m.Parts[0].Kind == llm.Native && m.Role == "":
-		e.raw("", m.Parts[0].Native.Raw)
+	case len(m.Parts) == 1 && m.Parts[0].Kind == llm.Native && m.Parts[0].Path == m.Path:
+		e.raw("", m.Parts[0].Native.Raw) // a message that is no object
 	default:
 		e.open("", '{')
-		e.text("role", e.chatRole(m))
+		if role := e.chatRole(m); role != "" {
+			e.text("role", role)
+		}
 		e.maybeText("name", m.Name)
 		e.chatContent(m.Plain, rest)
 		e.putBack("", m.Extra)
@@ -47,6 +52,9 @@ func (e *encoder) chatRole(m *llm.Message) string {
 	case m.Role == llm.Developer && !e.own && !openAIReasons(e.t.Model):
 		// Only OpenAI has the role, and takes "system" for it from older models.
 		return string(llm.System)
+	case !e.own && m.Role != llm.User && !instructs(m.Role):
+		e.change(Approximated, m.Path, llm.FieldRole, "a role that OpenAI does not have became the user")
+		return string(llm.User)
 	}
 	return string(m.Role)
 }
@@ -58,12 +66,13 @@ func (e *encoder) chatResult(m *llm.Message, p *llm.Part) (moved []*llm.Part) {
 	var texts []*llm.Part
 	for i := range r.Parts {
 		part := &r.Parts[i]
-		if part.Kind == llm.Text || e.own {
+		switch {
+		case part.Kind == llm.Text || e.own:
 			texts = append(texts, part)
-			continue
+		case e.chatTakes(llm.User, part):
+			e.lose(part.Path, llm.FieldResultImage)
+			moved = append(moved, part)
 		}
-		e.lose(part.Path, llm.FieldResultImage)
-		moved = append(moved, part)
 	}
 	e.open("", '{')
 	if r.CallID == "" && r.Name != "" {
@@ -150,6 +159,15 @@ func (e *encoder) chatPartLosses(p *llm.Part) {
 // chatAssistant writes what the model said in an earlier turn.
 func (e *encoder) chatAssistant(m *llm.Message, parts []*llm.Part) {
 	var said, calls []*llm.Part
+	if !e.own && !slices.ContainsFunc(parts, isSpoken) {
+		for _, p := range parts {
+			e.loseThought(p)
+		}
+		if len(parts) == 0 {
+			e.change(Edited, m.Path, "", "OpenAI takes no empty message of the model's")
+		}
+		return
+	}
 	e.open("", '{')
 	e.word("role", "assistant")
 	e.maybeText("name", m.Name)
@@ -175,6 +193,9 @@ func (e *encoder) chatAssistant(m *llm.Message, parts []*llm.Part) {
 	e.putBack("", m.Extra)
 	e.close('{')
 }
+
+// isSpoken tells what an assistant's message cannot be without.
+func isSpoken(p *llm.Part) bool { return p.Kind != llm.Thinking }
 
 // isDetail tells a reasoning detail that is not understood.
 func isDetail(p *llm.Part) bool {
@@ -208,15 +229,13 @@ func (e *encoder) chatThoughts(parts []llm.Part) {
 		switch {
 		case p.Kind != llm.Thinking:
 			continue
-		case p.Thought.Encrypted != "":
-			e.lose(p.Path, llm.FieldEncrypted)
-		case !e.t.Thoughts:
-			e.lose(p.Path, llm.FieldThought)
+		case p.Thought.Encrypted != "" || !e.t.Thoughts:
+			e.loseThought(p)
 		default:
 			text += p.Thought.Text
-		}
-		if p.Thought.Signature != "" {
-			e.lose(p.Path, llm.FieldSignature)
+			if p.Thought.Signature != "" {
+				e.lose(p.Path, llm.FieldSignature)
+			}
 		}
 		e.nameExtra(p.Path, p.Extra)
 	}
@@ -280,11 +299,7 @@ func (e *encoder) chatCalls(calls []*llm.Part) {
 
 func (e *encoder) chatCall(p *llm.Part) {
 	if p.Kind == llm.Native {
-		if e.own {
-			e.raw("", p.Native.Raw)
-		} else {
-			e.lose(p.Path, llm.FieldNative)
-		}
+		e.raw("", p.Native.Raw)
 		return
 	}
 	c := *p.Call

@@ -73,3 +73,6 @@ func openAIReasons(model string) bool {
 	return found && version != "" && version[0]-'0' <= 9 && version[0] >= '5' ||
 		strings.HasPrefix(name, "codex-") || strings.HasPrefix(name, "computer-use")
 }
+
+// isOpenAIs tells whether a model is one of OpenAI's, as far as its name tells.
+func isOpenAIs(model string) bool { return openAIReasons(model) || fixedEffort(model) }

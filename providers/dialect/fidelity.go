@@ -35,7 +35,7 @@ type Change struct {
 type Changes []Change
 
 // Paths lists the paths of the changes with one of these fates, each once, in
-// the order of the request.
+// the order in which they were named.
 func (c Changes) Paths(fates ...Fate) []string {
 	var paths []string
 	seen := map[string]bool{}

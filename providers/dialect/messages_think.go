@@ -127,7 +127,7 @@ func (m *messagesOut) thinkingOf(r *llm.Reasoning) thinkingOut {
 	case !m.model.reasons():
 		m.nameThinking(r, Dropped, "the model does not think")
 		return thinkingOut{}
-	case m.forced():
+	case m.forced:
 		m.nameThinking(r, Approximated, "a model that must call a tool cannot think before it")
 		t := m.unthinking()
 		if m.model.adapts() {
@@ -141,13 +141,6 @@ func (m *messagesOut) thinkingOf(r *llm.Reasoning) thinkingOut {
 		return t
 	}
 	return m.budgeted(r, t)
-}
-
-// forced tells whether the model must call a tool, which it cannot be told
-// together with thinking.
-func (m *messagesOut) forced() bool {
-	c := m.req.Choice
-	return c != nil && (c.Mode == llm.ToolRequired || c.Mode == llm.ToolNamed)
 }
 
 // unthinking keeps the model from thinking where it otherwise would.

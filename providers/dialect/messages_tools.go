@@ -122,29 +122,27 @@ func (m *messagesOut) cache(node string, c *llm.CacheMark, f llm.Field) {
 
 // choice writes which tools may or must be called, and whether several at once.
 func (m *messagesOut) choice() {
-	c := m.req.Choice
-	switch {
-	case m.own:
-		if c != nil {
+	if m.own {
+		if c := m.req.Choice; c != nil {
 			m.raw("tool_choice", c.Raw)
 		}
 		return
-	case c != nil && c.Custom:
+	}
+	var c *llm.ToolChoice
+	if asked := m.req.Choice; asked != nil && asked.Custom {
 		m.lose("", llm.FieldChoiceCustom)
-		return
-	case m.forced() && (m.offered == nil || c.Mode == llm.ToolNamed && !slices.Contains(m.offered, c.Name)):
-		m.change(Refused, "", llm.FieldToolChoice, "there is no such tool to choose")
-		return
-	case m.offered == nil:
-		return
+	} else {
+		c = m.choosable()
 	}
-	alone := m.req.Parallel != nil && !*m.req.Parallel
-	if c == nil && !alone {
+	parallel := m.parallel()
+	alone := parallel != nil && !*parallel
+	switch {
+	case c == nil && !alone:
 		return
-	}
-	if c == nil {
+	case c == nil:
 		c = &llm.ToolChoice{Mode: llm.ToolAuto}
 	}
+	m.forced = c.Mode == llm.ToolRequired || c.Mode == llm.ToolNamed
 	if c.Allowed != nil {
 		m.lose("", llm.FieldAllowedTools)
 	}

@@ -15,9 +15,9 @@ type messagesOut struct {
 	plain   bool // the system prompt was one string
 	turns   []messagesTurn
 	ids     messagesIDs
-	offered []string  // the tools' names
 	limit   llm.Count // of output tokens
 	thought bool      // the model is to think
+	forced  bool      // the model must call a tool, which it cannot be told together with thinking
 }
 
 // messagesTurn is a message that is to be written.

@@ -24,8 +24,8 @@ func requestOp(d llm.Dialect) Op {
 }
 
 // DecodeRequest reads the body of a call that [Translates]. The request shares
-// memory with the body. The error is a [*BadJSON] or a [*DuplicateKey], as
-// [Peek]'s, or says that a member without which there is no call is missing.
+// memory with the body. The error is a [*BadJSON], or
+// says that the dialect is not translated.
 func DecodeRequest(d llm.Dialect, body []byte) (*llm.Request, error) {
 	switch d {
 	case llm.OpenAIChat:
@@ -98,6 +98,8 @@ type encoder struct {
 	t       Target
 	own     bool // the request's own dialect: Extra is put back
 	changes Changes
+	offered []string           // the names of the tools that were written
+	paired  map[*llm.Part]bool // of another dialect's calls and results, those that belong together
 }
 
 // lose names a field that the target does not take as it is; the node is where
