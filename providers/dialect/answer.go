@@ -20,7 +20,8 @@ type Want struct {
 
 	// Reply, where it is set, is how the client wants the answer, in a dialect
 	// other than the upstream's: the pieces are then the client's bytes, and only
-	// that.
+	// that. The body of an error status stays the provider's, for whoever judges
+	// it: [TranslateError] words it.
 	Reply *Reply
 }
 

@@ -61,26 +61,24 @@ func (m *Meter) closePassed() {
 // closeError ends the body of an error status. What it says is for whoever
 // classifies the status.
 func (m *Meter) closeError() {
-	value, err := validJSON(trimMark(m.body))
-	if err != nil {
-		value = m.errorEvent()
-	}
 	m.res.FaultText = excerpt(m.body)
-	if len(value) > 0 {
+	if value := errorValue(m.body); value != nil {
 		text, raw, _ := errorOf(value)
 		m.res.FaultText, m.res.FaultRaw = text, bytes.Clone(raw)
 	}
 	m.res.Complete = true
-	if m.to != nil {
-		m.body = TranslateError(m.to.to.Dialect, m.want.Status, value)
-	}
 	m.emit(m.body, End)
 }
 
-// errorEvent is the data of the first event of an error sent as a stream.
-func (m *Meter) errorEvent() []byte {
-	ev := m.events.read(trimMark(m.body))
-	value, err := validJSON(ev.data)
+// errorValue is the JSON of an error's body, or of the first event of one sent
+// as a stream; nil when it is neither.
+func errorValue(body []byte) []byte {
+	body = trimMark(body)
+	if value, err := validJSON(body); err == nil {
+		return value
+	}
+	var events eventReader
+	value, err := validJSON(events.read(body).data)
 	if err != nil {
 		return nil
 	}

@@ -48,7 +48,10 @@ walks them and checks that it is what happens.
 What the tables do not list (a provider's own additions, members newer than they
 are) is dropped and named. Beside these fates some things are edited so that the
 other side takes them, and named as edits: ids of tool calls that are too long,
-names that are required and missing.
+names that are required and missing. And some values are refused, or named as
+approximated or dropped, where their member is not: more stop sequences than
+OpenAI takes, a choice among tools that are lost, a call without its result, the
+beginning of an answer that the model would not continue.
 `
 
 func dialectsPage() string {

@@ -105,7 +105,7 @@ func NewMeter(w Want) *Meter {
 	case w.Dialect == llm.Anthropic && w.Op != OpModels:
 		m.answer = &messagesReader{op: w.Op}
 	}
-	if w.Reply != nil {
+	if w.Reply != nil && ok2xx(w.Status) {
 		m.to = newTranslation(w.Dialect, *w.Reply)
 	}
 	switch kind := contentType(w.Header); {

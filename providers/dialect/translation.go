@@ -237,11 +237,11 @@ func encodeAnswer(out []byte, r *llm.Response, to *Reply) []byte {
 // TranslateError words a provider's error in the client's dialect. The
 // provider's message is kept as it is.
 func TranslateError(to llm.Dialect, status int, body []byte) []byte {
-	value, err := validJSON(trimMark(body))
+	value := errorValue(body)
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
 		return encodeProblem(to, llm.Problem{Status: status, Message: fmt.Sprintf("the provider answered %d %s and said nothing", status, http.StatusText(status))})
-	case err != nil:
+	case value == nil:
 		return encodeProblem(to, llm.Problem{Status: status, Message: excerpt(body)})
 	}
 	return encodeProblem(to, problemOf(status, value))

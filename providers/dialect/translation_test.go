@@ -89,12 +89,23 @@ func TestErrorsAreWordedForTheClient(t *testing.T) {
 		{llm.Anthropic, 401, `{"error":{"message":"No key","type":"invalid_request_error","code":"invalid_api_key"}}`, `{"type":"error","error":{"type":"authentication_error","message":"No key"}}`},
 		{llm.Anthropic, 0, `{"error":{"message":"Provider down","code":502}}`, `{"type":"error","error":{"type":"api_error","message":"Provider down"}}`},
 		{llm.Anthropic, 503, `<html>Bad gateway</html>`, `{"type":"error","error":{"type":"overloaded_error","message":"<html>Bad gateway</html>"}}`},
+		{llm.OpenAIChat, 529, "event: error\ndata: " + anthropic + "\n\n", `{"error":{"message":"Overloaded","type":"server_error","param":null,"code":"overloaded_error"}}`},
 		{llm.Anthropic, 422, `{"detail":"n is not a number"}`, `{"type":"error","error":{"type":"invalid_request_error","message":"n is not a number"}}`},
 	}
 	for _, test := range tests {
 		if got := TranslateError(test.to, test.status, []byte(test.body)); !sameJSON(t, got, []byte(test.want)) {
 			t.Errorf("%d %s\nbecame %s\nwant   %s", test.status, test.body, got, test.want)
 		}
+	}
+}
+
+// Whoever judges an error status gets it as the provider wrote it, though the
+// client speaks another dialect.
+func TestErrorStatusStaysTheProviders(t *testing.T) {
+	const body = `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`
+	w := Want{Dialect: llm.Anthropic, Op: OpMessages, Status: 529, Reply: &Reply{Dialect: llm.OpenAIChat}}
+	if _, res := feed(t, w, []byte(body), func() int { return 9 }); res.FaultText != "Overloaded" {
+		t.Errorf("the provider's words are %q", res.FaultText)
 	}
 }
 
