@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 
@@ -122,12 +123,8 @@ func appendQuoted[T ~string | ~[]byte](out []byte, text T) []byte {
 func appendEscaped[T ~string | ~[]byte](out []byte, text T) []byte {
 	const hex = "0123456789abcdef"
 	from := 0
-	for i := 0; i < len(text); {
+	for i := skipPlain(text, 0); i < len(text); i = skipPlain(text, i) {
 		c := text[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
 		size := 1
 		if c >= utf8.RuneSelf {
 			var r rune
@@ -155,6 +152,27 @@ func appendEscaped[T ~string | ~[]byte](out []byte, text T) []byte {
 		from = i
 	}
 	return append(out, text[from:]...)
+}
+
+// skipPlain returns the index of the first byte at or after i that is not an
+// ASCII character which stands for itself in a JSON string. Like [skipString]
+// it looks at eight bytes at a time.
+func skipPlain[T ~string | ~[]byte](text T, i int) int {
+	const highs = 0x8080808080808080
+	for ; i+8 <= len(text); i += 8 {
+		eight := text[i : i+8]
+		w := uint64(eight[0]) | uint64(eight[1])<<8 | uint64(eight[2])<<16 | uint64(eight[3])<<24 |
+			uint64(eight[4])<<32 | uint64(eight[5])<<40 | uint64(eight[6])<<48 | uint64(eight[7])<<56
+		if special := specialBytes(w) | w&highs; special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return i
+		}
+	}
+	return i
 }
 
 // decodeRune is utf8.DecodeRune for both kinds of text.

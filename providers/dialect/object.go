@@ -54,7 +54,7 @@ func readBody(body []byte) (object, *BadJSON) {
 func (o *object) read(m walk) {
 	for m.next() {
 		if o.members == nil {
-			o.members = make([]objectMember, 0, 8)
+			o.members = make([]objectMember, 0, 4) // most blocks, calls and messages have no more
 		}
 		o.members = append(o.members, objectMember{m.name(), m.val()})
 	}
