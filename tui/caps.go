@@ -184,11 +184,11 @@ func (d *spendData) burnLine(v view, w int) string {
 
 func (d *spendData) burnWords(v view) string {
 	now := "not known yet"
-	switch {
+	switch burn := v.burning(d); {
 	case !v.server.Alive:
 		now = "none, llmgw is not running"
-	case d.burn.Known:
-		now = usd(d.burn.Money) + "/h now"
+	case burn.Known:
+		now = usd(burn.Money) + "/h now"
 	}
 	if hours := float64(len(d.quarters)) / 4; hours > 0 {
 		now += ", " + usd(price.Money(float64(d.today)/hours)) + "/h mean"

@@ -128,28 +128,53 @@ func (d *spendData) readBurn(ctx context.Context, r *store.Reader, now time.Time
 	if err != nil {
 		return err
 	}
-	d.burn = burnOf(uses, now.Sub(from))
+	d.burn = burnOf(uses, now.Sub(from), d.spentBefore(now.Add(-quarter).Sub(start)))
 	return nil
 }
 
-// burnOf is the rate of the last minutes. It only predicts, so it may be
-// worked out in floating point.
-func burnOf(uses []store.TargetUse, span time.Duration) price.Amount {
+// spentBefore tells whether money was spent in a quarter of today that had
+// passed at that time of day.
+func (d *spendData) spentBefore(at time.Duration) bool {
+	for i, m := range d.quarters {
+		if m > 0 && time.Duration(i+1)*quarter <= at {
+			return true
+		}
+	}
+	return false
+}
+
+// burnOf is the rate of the last minutes as caps tell theirs: over the span, or
+// since the first spending if none was before it. It only predicts, so it may
+// be worked out in floating point.
+func burnOf(uses []store.TargetUse, span time.Duration, before bool) price.Amount {
 	var sum price.Money
 	first := 15
 	for i := range uses {
 		sum += uses[i].Cost
 		for at := range uses[i].OK {
-			if uses[i].OK[at]+uses[i].Failed[at] > 0 {
+			if uses[i].Cost > 0 && uses[i].OK[at]+uses[i].Failed[at] > 0 {
 				first = min(first, at)
 			}
 		}
 	}
-	span -= time.Duration(first) * span / 15 // before that nobody called
+	if !before {
+		span -= time.Duration(first) * span / 15
+	}
 	if span < burnLeast {
 		return price.Amount{}
 	}
 	return price.Of(price.Money(float64(sum) / span.Hours()))
+}
+
+// burning is the rate of all spending: that of a cap which counts all of it,
+// so that no two figures on the screen differ, else what the record says.
+func (v view) burning(d *spendData) price.Amount {
+	for _, c := range v.caps {
+		if c = c.At(v.now); c.Each == "" && c.Scope == "all" && c.BurnPerHour.Known {
+			return c.BurnPerHour
+		}
+	}
+	return d.burn
 }
 
 func addSum(into, s *store.Sum) {
