@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -139,6 +140,9 @@ func (m *app) show(s *snapshot) {
 // settle makes everything fit after a change: the layout, the cursor, and what
 // the feed is asked for.
 func (m *app) settle() {
+	if !slices.Contains(arrangePanes(m.w, m.h), m.focus) {
+		m.focus, m.zoomed = paneList, false // the terminal became too small for that pane
+	}
 	m.layout = arrange(m.w, m.h, m.screen, m.focus, m.zoomed)
 	m.calls.settle(m.snap, m.layout, len(m.notices(m.layout.body.w))+m.prompt.extra())
 	m.wish()

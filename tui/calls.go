@@ -107,11 +107,12 @@ func (l *calls) first(s *snapshot) {
 func (l *calls) last(s *snapshot) {
 	l.unfollow(s)
 	l.line = l.slots - 1
-	if s.window.oldest {
-		l.put(s, len(s.window.rows)-1)
-		return
+	switch n := len(s.window.rows); {
+	case !s.window.oldest:
+		l.end = true
+	case n > 0:
+		l.put(s, n-1)
 	}
-	l.end = true
 }
 
 // around is what the feed is to read around.

@@ -92,9 +92,9 @@ func (l *layout) zoom(focus pane) {
 // panes are those that are drawn, in the order of tab.
 func (l *layout) panes() []pane {
 	list := []pane{paneList}
-	for p, a := range map[pane]area{paneDetail: l.detail, paneProviders: l.providers, paneSpend: l.spend} {
+	for i, a := range [...]area{l.detail, l.providers, l.spend} {
 		if a.h > 0 {
-			list = append(list, p)
+			list = append(list, paneDetail+pane(i))
 		}
 	}
 	return list

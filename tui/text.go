@@ -38,6 +38,9 @@ func width(s string) int {
 // show, and at most w cells wide. What is far too long is cut before it is
 // looked at: an error may be a megabyte.
 func (l *look) outside(s string, w int) string {
+	if w <= 0 {
+		return ""
+	}
 	const longest = 12 // bytes of a cell, generously
 	if limit := longest*w + 64; len(s) > limit {
 		for !utf8.RuneStart(s[limit]) {
