@@ -50,6 +50,9 @@ func (o outcome) words(w int) (who, rest string) {
 	if len(notes) > 0 && o.brief.note != "" {
 		notes = append([]string{o.brief.note}, notes[1:]...)
 	}
+	if width(who)+width(o.rest(from, notes)) > w {
+		from = strings.TrimSuffix(from, moreWord)
+	}
 	for n := len(notes); n > 0 && (n > 1 || n == o.minor) && width(who)+width(o.rest(from, notes)) > w; n-- {
 		notes = notes[:n-1]
 	}
@@ -84,7 +87,8 @@ func (v *view) judge(c *store.CallRow) outcome {
 func (v *view) stand(c *store.CallRow) outcome {
 	k := v.look
 	o := outcome{glyph: k.ok, who: c.Provider}
-	o.from, o.brief.from = k.detour(c)
+	var again string
+	o.from, o.brief.from, again = k.detour(c)
 	switch c.Status {
 	case store.StatusRunning:
 		if v.running(c) {
@@ -97,16 +101,21 @@ func (v *view) stand(c *store.CallRow) outcome {
 		o.who = lastTried(c)
 	case store.StatusError:
 		k.nobody(c, &o)
+		again = ""
 	case store.StatusBlocked:
 		name := capName(c)
 		o.glyph, o.style, o.from, o.brief.from = k.blocked, k.blockedStyle, "", ""
 		o.who, o.brief.who = k.none+" blocked: cap "+name, k.none+" cap "+name
+		again = ""
 	case store.StatusTruncated:
 		o.glyph, o.style, o.notes = k.failed, k.failedStyle, []string{"truncated"}
 	case store.StatusClientGone:
 		o.glyph, o.style, o.notes = k.gone, k.goneStyle, []string{"client left"}
 	default:
 		k.well(c, &o)
+	}
+	if again != "" {
+		o.notes = append(o.notes, again)
 	}
 	return o
 }
@@ -165,39 +174,63 @@ func (v *view) underWay(c *store.CallRow, o *outcome) {
 	}
 }
 
-// detour is why the first choice did not serve, in full and in brief:
-// "← anthropic 529, azure timeout 15s"; empty when it did.
-func (k *look) detour(c *store.CallRow) (full, brief string) {
-	var parts []reason
+// detour is what failed before the call got where it is: in full and in brief
+// why the first choice did not serve, "← anthropic 529, azure timeout 15s", and
+// why the target that did was asked again, "after 429 x2".
+func (k *look) detour(c *store.CallRow) (full, brief, again string) {
+	var others, own []reason
+	served := servedBy(c)
 	for i := range c.Attempts {
 		a := &c.Attempts[i]
-		switch a.Outcome {
-		case store.OutcomeOK, store.OutcomeRunning, store.OutcomeLostHedge:
-			continue
+		switch {
+		case a.Outcome == store.OutcomeOK, a.Outcome == store.OutcomeRunning, a.Outcome == store.OutcomeLostHedge:
+		case i == len(c.Attempts)-1 && a.Sent(): // what the call ended with is told otherwise
+		case sameTarget(a, served):
+			own = add(own, a)
+		default:
+			others = add(others, a)
 		}
-		if i == len(c.Attempts)-1 && a.Sent() {
-			continue // what the call ended with is told otherwise
-		}
-		parts = add(parts, a)
 	}
-	if len(parts) == 0 {
-		return "", ""
+	if len(own) > 0 {
+		again = "after " + strings.Join(whys(own), ", ")
+	}
+	if len(others) == 0 || sameTarget(&c.Attempts[0], served) {
+		return "", "", again // the first choice served
 	}
 	var all []string
-	for _, p := range parts {
-		all = append(all, p.provider+" "+p.why())
+	for _, p := range others {
+		all = append(all, p.who(served)+" "+p.why())
 	}
-	brief = k.from + " " + parts[0].provider + " " + strings.Fields(parts[0].word)[0]
-	if n := len(parts) - 1; n > 0 {
-		brief += " +" + strconv.Itoa(n)
+	brief = k.from + " " + others[0].who(served) + " " + strings.Fields(others[0].word)[0]
+	if n := len(others) - 1; n > 0 {
+		brief += " +" + strconv.Itoa(n) + moreWord
 	}
-	return k.from + " " + strings.Join(all, ", "), brief
+	return k.from + " " + strings.Join(all, ", "), brief, again
 }
 
-// reason is why a provider did not serve, and how often in a row.
+// moreWord says what a number of further reasons is, where there is room.
+const moreWord = " more"
+
+// servedBy is the attempt that answered, else the last one.
+func servedBy(c *store.CallRow) *store.Attempt {
+	for i := range c.Attempts {
+		if c.Attempts[i].Outcome == store.OutcomeOK {
+			return &c.Attempts[i]
+		}
+	}
+	if n := len(c.Attempts); n > 0 {
+		return &c.Attempts[n-1]
+	}
+	return nil
+}
+
+func sameTarget(a, b *store.Attempt) bool { return a.Provider == b.Provider && a.Model == b.Model }
+
+// reason is why a target did not serve, and how often in a row.
 type reason struct {
-	provider, word string
-	times          int
+	of    *store.Attempt // the first of them
+	word  string
+	times int
 }
 
 func (r reason) why() string {
@@ -207,14 +240,36 @@ func (r reason) why() string {
 	return r.word
 }
 
-// add appends an attempt, or counts it with one that ended alike.
+// who is the provider, with the model where another one of it served.
+func (r reason) who(served *store.Attempt) string {
+	if r.of.Provider == served.Provider {
+		return r.of.Provider + "/" + r.of.Model
+	}
+	return r.of.Provider
+}
+
+func whys(list []reason) (words []string) {
+	for _, r := range list {
+		words = append(words, r.why())
+	}
+	return words
+}
+
+// add appends an attempt, or counts it with one that ended alike. That a
+// provider rests after its failure is no reason of its own.
 func add(list []reason, a *store.Attempt) []reason {
 	word := whyOf(a)
-	if n := len(list); n > 0 && list[n-1].provider == a.Provider && list[n-1].word == word {
-		list[n-1].times++
-		return list
+	if n := len(list); n > 0 && list[n-1].of.Provider == a.Provider {
+		last := &list[n-1]
+		switch {
+		case last.word == word:
+			last.times++
+			return list
+		case last.of.Sent() && (a.Skipped == "cooldown" || a.Skipped == "breaker"):
+			return list
+		}
 	}
-	return append(list, reason{a.Provider, word, 1})
+	return append(list, reason{a, word, 1})
 }
 
 // nobody is a call that failed: by whom it was tried and what they said.
@@ -229,14 +284,10 @@ func (k *look) nobody(c *store.CallRow, o *outcome) {
 		return
 	}
 	if len(parts) == 1 {
-		o.who = k.none + " " + parts[0].provider + " " + parts[0].why()
+		o.who = k.none + " " + parts[0].of.Provider + " " + parts[0].why()
 		return
 	}
-	var all []string
-	for _, p := range parts {
-		all = append(all, p.why())
-	}
-	o.who = fmt.Sprintf("%s none of %d: %s", k.none, len(parts), strings.Join(all, ", "))
+	o.who = fmt.Sprintf("%s none of %d: %s", k.none, len(parts), strings.Join(whys(parts), ", "))
 	o.brief.who = fmt.Sprintf("%s none: %d tried, %s", k.none, len(parts), parts[0].word)
 }
 
