@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func waterfall(v view, c *store.CallRow, w int) []string {
 		return []string{" " + k.dim.paint("ATTEMPTS") + "  " + text}
 	}
 	ch := newChart(v, c, w)
-	head := " " + k.dim.paint(k.fit("ATTEMPTS", ch.label-1)+ch.ticks(k))
+	head := " " + k.dim.paint(k.fit("ATTEMPTS", ch.label-1)+ch.ticks())
 	lines := []string{head}
 	for i := range c.Attempts {
 		lines = append(lines, ch.attempt(v, c, &c.Attempts[i])...)
@@ -77,13 +78,13 @@ func (ch *chart) cell(t time.Time) int {
 	return min(max(at, 0), ch.w)
 }
 
-// ticks are the times along the axis, the last one at its end.
-func (ch *chart) ticks(k *look) string {
-	last := k.seconds(ch.total)
+// ticks are the times along the axis in one unit, the last one at its end.
+func (ch *chart) ticks() string {
 	step := tickStep(ch.total, max(ch.w/10, 1))
+	last := tickWords(threeDigits(ch.total), ch.total)
 	n := line{}
 	for t := time.Duration(0); t < ch.total; t += step {
-		text := tickWords(t)
+		text := tickWords(t, ch.total)
 		at := ch.cell(ch.start.Add(t))
 		if at+len(text)+1 > ch.w-width(last) {
 			break
@@ -109,11 +110,22 @@ func tickStep(total time.Duration, most int) time.Duration {
 	}
 }
 
-func tickWords(t time.Duration) string {
-	if t == 0 {
-		return "0s"
+// tickWords is a time in the unit of an axis of that length.
+func tickWords(t, total time.Duration) string {
+	unit, name := time.Second, "s"
+	if total < time.Second {
+		unit, name = time.Millisecond, "ms"
 	}
-	return t.String()
+	return strconv.FormatFloat(float64(t)/float64(unit), 'f', -1, 64) + name
+}
+
+// threeDigits rounds to as many significant digits, at most to seconds.
+func threeDigits(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 1000 && unit < time.Second {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 // attempt is one attempt: a bar, and its words beside or below it.
@@ -123,7 +135,11 @@ func (ch *chart) attempt(v view, c *store.CallRow, a *store.Attempt) []string {
 	label := fmt.Sprintf(" %d %s", a.N, k.outside(a.Provider, ch.label-16))
 	n := line{}
 	n.add(k.text, k.fit(label, ch.label-13))
-	n.add(st, k.fit(" "+glyph+" "+k.outside(endWord(a), 10), 13))
+	end := endWord(a)
+	if v.streams(a) {
+		end = "streaming"
+	}
+	n.add(st, k.fit(" "+glyph+" "+k.outside(end, 10), 13))
 	ch.bar(v, &n, a)
 	words := k.attemptWords(c, a)
 	if words == "" {
@@ -183,10 +199,10 @@ func (ch *chart) bar(v view, n *line, a *store.Attempt) {
 		room--
 	}
 	for i := 0; i < room; {
-		glyph, s := ch.phase(k, a, from+i)
+		glyph, s := ch.phase(v, a, from+i)
 		j := i + 1
 		for j < room {
-			if next, _ := ch.phase(k, a, from+j); next != glyph {
+			if next, _ := ch.phase(v, a, from+j); next != glyph {
 				break
 			}
 			j++
@@ -210,9 +226,18 @@ func (k *look) lastMark(a *store.Attempt) (string, style) {
 	return k.fault, k.failedStyle
 }
 
+// streams tells whether content of a running attempt arrives. Since when is
+// recorded at its end.
+func (s *snapshot) streams(a *store.Attempt) bool {
+	l, ok := s.live[a.CallID]
+	return ok && a.Outcome == store.OutcomeRunning && l.Attempt == a.N && l.Phase == store.LiveStreaming && l.Bytes > 0
+}
+
 // phase is what went on in the middle of a cell. An attempt that brought no
-// content has no phase after the wait.
-func (ch *chart) phase(k *look, a *store.Attempt, cell int) (string, style) {
+// content has no phase after the wait; one that streams has the phase of now
+// where its times are not known yet.
+func (ch *chart) phase(v view, a *store.Attempt, cell int) (string, style) {
+	k := v.look
 	at := ch.start.Add(time.Duration((float64(cell) + 0.5) / float64(ch.w) * float64(ch.total))).Sub(a.StartedAt)
 	connected := known(a.DNS) + known(a.Dial) + known(a.TLS)
 	switch {
@@ -222,6 +247,8 @@ func (ch *chart) phase(k *look, a *store.Attempt, cell int) (string, style) {
 		return k.stream, k.activeStyle
 	case a.FirstToken >= 0 && a.Wait >= 0 && at >= connected+a.Wait:
 		return k.first, k.switchedStyle
+	case a.FirstToken < 0 && at >= connected+known(a.Wait) && v.streams(a):
+		return k.stream, k.activeStyle
 	}
 	return k.wait, k.dim
 }
