@@ -134,7 +134,7 @@ func (c columns) numbers(n *line, r *store.CallRow, v *view) {
 		}
 	}
 	cell(strconv.Itoa(tries(r)), c.try)
-	cell(k.seconds(r.FirstToken), c.first)
+	cell(v.first(r), c.first)
 	cell(v.total(r), c.total)
 	cell(k.tokens(r.Usage.Input), c.in)
 	cell(v.output(r), c.out)
@@ -169,6 +169,15 @@ func day(at, now time.Time) string {
 
 // age is how long ago something was.
 func age(d time.Duration) string { return span(d) }
+
+// first is how long the first content took. Of a stream under way that is
+// recorded at its end.
+func (v *view) first(c *store.CallRow) string {
+	if l := v.live[c.ID]; c.FirstToken < 0 && v.running(c) && l.Phase == store.LiveStreaming && l.Bytes > 0 {
+		return v.look.cut
+	}
+	return v.look.seconds(c.FirstToken)
+}
 
 // total is how long a call took, or takes so far.
 func (v *view) total(c *store.CallRow) string {

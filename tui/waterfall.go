@@ -45,8 +45,11 @@ func (k *look) legend() string {
 	return fmt.Sprintf("%s connect  %s wait  %s to first token  %s stream  %s fault  %s sent on", k.connect, k.wait, k.first, k.stream, k.fault, k.commit)
 }
 
+// leastLabel is room for a provider of nine letters and how the attempt ended.
+const leastLabel = 25
+
 func newChart(v view, c *store.CallRow, w int) chart {
-	ch := chart{start: c.StartedAt, label: min(max(w/3, 16), 28)}
+	ch := chart{start: c.StartedAt, label: min(max(w/3, leastLabel), 28)}
 	end := c.FinishedAt
 	if end.IsZero() {
 		end = v.now

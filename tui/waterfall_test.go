@@ -41,10 +41,27 @@ func TestRunningStream(t *testing.T) {
 			live: map[string]store.Live{"x": {CallID: "x", Attempt: 1, Phase: phase, Bytes: 900}},
 		}}
 		text := strings.Join(waterfall(v, c, 80)[:2], "\n")
+		v.server.Alive = true
+		if got, streams := v.first(c), phase == store.LiveStreaming; (got == k.cut) != streams {
+			t.Errorf("%s: the first content came after %q", phase, got)
+		}
 		for _, w := range want {
 			if !contains(text, w) {
 				t.Errorf("%s: no %q in\n%s", phase, w, text)
 			}
+		}
+	}
+}
+
+// On the narrowest screen it is still said who was tried.
+func TestNarrowAttempt(t *testing.T) {
+	v := view{look: newLook(Mono, true, false), now: testNow, zone: testZone, snapshot: &snapshot{}}
+	c := &store.CallRow{Call: store.Call{StartedAt: testNow, FinishedAt: testNow}, Attempts: []store.Attempt{
+		{N: 1, Provider: "anthropic", Outcome: store.OutcomeSkipped, Skipped: "breaker", Duration: -1, StartedAt: testNow},
+	}}
+	for w := tinyWidth; w < 60; w++ {
+		if text := waterfall(v, c, w)[1]; !contains(text, " 1 anthropic — skipped") || width(text) > w {
+			t.Errorf("in %d cells: %q", w, text)
 		}
 	}
 }
