@@ -162,7 +162,7 @@ func (m *app) onCalls(do action) tea.Cmd {
 	case doOpen:
 		return m.openCall()
 	case doFollow:
-		m.follow()
+		return m.follow()
 	case doFaults:
 		m.want.faults = !m.want.faults
 		m.restart()
@@ -195,22 +195,18 @@ func (m *app) restart() {
 	m.calls.end = false
 }
 
-func (m *app) follow() {
-	if m.calls.follow {
+// follow stays on the newest call, or ends that; a frozen screen goes on.
+func (m *app) follow() tea.Cmd {
+	if m.calls.follow && !m.frozen.on {
 		m.calls.unfollow(m.snap)
-		return
+		return nil
 	}
 	m.want.sort, m.want.reverse = store.SortTime, false
 	m.calls.follow = true
-}
-
-// freeze holds the screen as it is, or shows what came meanwhile.
-func (m *app) freeze() {
-	if m.held == nil {
-		m.held = m.snap
-		return
+	if m.frozen.on {
+		return m.resume()
 	}
-	m.snap, m.held = m.held, nil
+	return nil
 }
 
 // tab goes to one of the main screens.

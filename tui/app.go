@@ -25,10 +25,10 @@ type app struct {
 	zoomed bool
 	help   bool
 
-	snap *snapshot // what is shown
-	held *snapshot // the latest while the screen is frozen, nil otherwise
-	now  time.Time
-	want want
+	snap   *snapshot // what is shown
+	frozen frozen
+	now    time.Time // of what is shown
+	want   want
 
 	calls     calls
 	detail    detail
@@ -86,9 +86,12 @@ func (m *app) Init() tea.Cmd { return m.feed.next() }
 // Update takes one message; it is the only place where state changes, and it
 // waits for nothing.
 func (m *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	m.now = m.opt.Now()
+	m.readClock()
 	cmd := m.take(msg)
 	m.settle()
+	if m.beyondFrozen() {
+		cmd = tea.Batch(cmd, m.resume())
+	}
 	return m, tea.Batch(cmd, m.startTicking())
 }
 
@@ -128,10 +131,11 @@ func (m *app) take(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// show takes a snapshot, or keeps it for later while the screen is frozen.
+// show takes a snapshot, or keeps it for later while the screen is frozen and
+// takes only what that lacks.
 func (m *app) show(s *snapshot) {
-	if m.held != nil {
-		m.held = s
+	if m.frozen.on {
+		m.frozen.latest, m.snap = s, m.snap.with(s)
 		return
 	}
 	m.snap = s
@@ -172,7 +176,7 @@ func (m *app) wish() {
 // startTicking makes the clock of running calls, and of waits, go while one can
 // be seen.
 func (m *app) startTicking() tea.Cmd {
-	if m.ticking || m.held != nil || !m.calls.running(m.snap, m.layout) && !m.counting() {
+	if m.ticking || m.frozen.on || !m.calls.running(m.snap, m.layout) && !m.counting() {
 		return nil
 	}
 	m.ticking = true

@@ -230,7 +230,10 @@ func (b *body) seek(m *app, from, by int) bool {
 // copy copies the text as far as a terminal takes it.
 func (b *body) copy(m *app) tea.Cmd {
 	d := m.snap.body
-	if d == nil || !d.kept() {
+	if d == nil || d.id != m.calls.cursor || d.part != b.part {
+		return m.say("nothing to copy yet: the " + b.part + " is still being read")
+	}
+	if !d.kept() {
 		return m.say("nothing to copy: " + strings.TrimSpace(m.view().noBody(b.part)))
 	}
 	return m.copy(strings.Join(d.lines[min(d.heads+1, len(d.lines)):], "\n"), "the "+b.part)

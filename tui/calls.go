@@ -115,6 +115,13 @@ func (l *calls) last(s *snapshot) {
 	}
 }
 
+// atEdge tells whether the cursor is at an end of what was read, beyond which
+// there is more.
+func (l *calls) atEdge(s *snapshot) bool {
+	rows := s.window.rows
+	return len(rows) > 0 && (l.cursor == rows[0].ID && !s.window.newest || l.cursor == rows[len(rows)-1].ID && !s.window.oldest)
+}
+
 // around is what the feed is to read around.
 func (l *calls) around() string {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"llmgw/store"
 )
@@ -13,6 +14,9 @@ import (
 func (m *app) footer() string {
 	if m.toast != "" {
 		return m.look.fit(" "+m.look.outside(m.toast, m.w-2), m.w)
+	}
+	if m.opt.once {
+		return m.look.dim.paint(m.look.fit(" "+m.look.outside(m.taken(), m.w-2), m.w))
 	}
 	right := "? help  q quit "
 	room := m.w - len(right) - 2
@@ -25,6 +29,11 @@ func (m *app) footer() string {
 		left = next
 	}
 	return m.look.dim.paint(m.look.ends(left, right, m.w))
+}
+
+// taken says of what a single frame is, and when it was drawn.
+func (m *app) taken() string {
+	return "one frame of " + orNone(m.look, m.snap.path) + ", " + m.now.In(m.opt.Zone).Format(time.DateTime)
 }
 
 // hints are the footer's keys with a word each.
@@ -42,6 +51,9 @@ func (m *app) hints() []string {
 		return []string{"y copy first line", "2 providers", "3 spend"}
 	}
 	var out []string
+	if m.frozen.on && m.screen != screenCalls { // where no status says so
+		out = append(out, "FROZEN (space)")
+	}
 	for _, b := range bindings {
 		if b.footer != "" && b.screens&m.screen != 0 && b.group != "OTHER" && m.possible(b.does) {
 			out = append(out, b.keys[0]+" "+b.footer)
@@ -67,7 +79,8 @@ func (m *app) status() string {
 	s, k, l := m.snap, m.look, &m.calls
 	var parts []string
 	switch newer := l.newer(s); {
-	case m.held != nil:
+	case m.opt.once:
+	case m.frozen.on:
 		parts = append(parts, k.switchedStyle.paint("FROZEN")+" (space)")
 	case l.follow:
 		parts = append(parts, "FOLLOW")
@@ -80,7 +93,7 @@ func (m *app) status() string {
 	default:
 		parts = append(parts, "FOLLOW off")
 	}
-	if m.held == nil && s.err == nil && (m.want != s.want || s.searching) {
+	if !m.frozen.on && s.err == nil && (m.want != s.want || s.searching) {
 		parts = append(parts, k.activeStyle.paint("searching"+k.cut))
 	}
 	if m.want.faults {

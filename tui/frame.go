@@ -22,7 +22,7 @@ func frame(ctx context.Context, o Options, keys string) (string, error) {
 		m.Update(keyNamed(name))
 		m.catchUp()
 	}
-	return strings.Join(m.lines(), "\n") + "\n", nil
+	return strings.Join(m.lines(), "\n") + "\n", m.snap.err
 }
 
 // catchUp reads what is wanted until nothing more is.
@@ -33,7 +33,7 @@ func (m *app) catchUp() {
 		if s == nil {
 			return
 		}
-		m.now = m.opt.Now()
+		m.readClock()
 		m.show(s)
 		m.settle()
 	}
