@@ -2,12 +2,14 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"llmgw/store"
 	"llmgw/tui"
 )
 
@@ -81,12 +83,14 @@ func (g *globals) tuiOnce(ctx context.Context, f tuiFlags, o tui.Options) error 
 	if isTerminal(g.stdout) || f.color == "always" {
 		o.Colours = tui.ColoursOf(os.Stdout, f.color)
 	}
-	text, err := tui.Frame(ctx, o, f.keys)
-	if err != nil {
+	text, unread := tui.Frame(ctx, o, f.keys)
+	if _, err := fmt.Fprint(g.stdout, text); err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(g.stdout, text)
-	return err
+	if errors.Is(unread, store.ErrNoDatabase) && g.db == "" {
+		return nil // nothing is wrong, nobody has called yet
+	}
+	return unread
 }
 
 // tuiLive takes the terminal until the user quits.

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"llmgw/store"
 )
 
 // framesDir is absolute: some tests change the folder.
@@ -19,8 +22,8 @@ var update = flag.Bool("update", false, "write the frames that the tests compare
 // golden compares a frame with testdata/frames/name-WxH.txt.
 func golden(t *testing.T, o Options, name, keys string) {
 	t.Helper()
-	text, err := Frame(t.Context(), o, keys)
-	if err != nil {
+	text, err := frame(t.Context(), o, keys)
+	if text == "" {
 		t.Fatal(err)
 	}
 	checkFrame(t, text, o.Width, o.Height)
@@ -111,3 +114,22 @@ func TestFrames(t *testing.T) {
 func frameOf(m *app) string { return strings.Join(m.lines(), "\n") }
 
 func contains(text, what string) bool { return strings.Contains(ansi.Strip(text), what) }
+
+// A single frame does not pretend to be live, and its error is that of the
+// record.
+func TestOnce(t *testing.T) {
+	o := options(fixture(t).Path(), 80, 24)
+	text, err := Frame(t.Context(), o, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, is := range map[string]bool{"FOLLOW": false, "q quit": false, " one frame of /": true, "59 calls": true} {
+		if contains(text, what) != is {
+			t.Errorf("%q in the frame: want %v\n%s", what, is, text)
+		}
+	}
+	o.Record = func() (string, bool, error) { return filepath.Join(t.TempDir(), "none.db"), false, nil }
+	if text, err := Frame(t.Context(), o, ""); !errors.Is(err, store.ErrNoDatabase) || text == "" {
+		t.Errorf("without a record: %v\n%s", err, text)
+	}
+}

@@ -37,10 +37,14 @@ type Options struct {
 	CrashDir string           // folder for a stack trace; empty: the system's for temporary files
 	Now      func() time.Time // nil: time.Now
 	Zone     *time.Location   // of times of day; nil: time.Local
+
+	once bool // the frame is all there will be: no keys, nothing to follow
 }
 
 // Frame returns what the screen shows after the given keys, as exactly Height
 // lines. Keys are those of the help, separated by spaces: "j j enter n esc".
+// With an error of the record there is a frame that tells it.
 func Frame(ctx context.Context, o Options, keys string) (string, error) {
+	o.once = true
 	return frame(ctx, o, keys)
 }
