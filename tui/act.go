@@ -345,7 +345,7 @@ func (m *app) promptKey(msg tea.KeyMsg) {
 	default:
 		p.edit(msg)
 	}
-	if p.check() && p.text != m.want.filter {
+	if p.check() && p.text != m.want.filter && !p.unfinished() {
 		m.want.filter = p.text
 		m.restart()
 	}

@@ -186,6 +186,15 @@ func TestFilterWhileTyping(t *testing.T) {
 		{"/ p r o v i d e r : o p e n a tab", "provider:openai", ""},
 		{"/ p r o v tab", "/provider:", ""},
 		{"/ x enter / up", "/x", ""},
+		{"/ f a u l", "gpt-5-mini", "0 of"}, // not yet a field: it may become one
+		{"/ o p u s space ! p r o v", "claude-opus-4-5", "gpt-5-mini"},
+		{"/ t o o k : >", "gpt-5-mini", "0 of"},
+		{"/ p r o v enter", "0 of", "gpt-5-mini"},
+		{"/ p r o v space", "0 of", "gpt-5-mini"},
+		{"/ o p u s space p r o v ctrl+a", "0 of", "claude-opus-4-5"}, // nobody types at it
+		{"/ q q q enter", "nothing matches: esc clears the filter", "gpt-5-mini"},
+		{"/ q q q", "nothing matches: esc clears the filter", "gpt-5-mini"},
+		{"/ q q q enter esc", "gpt-5-mini", "nothing matches"},
 		{"e", "faults only (e)", "gemini-2.5-pro"},
 		{"e e", "FOLLOW", "faults only"},
 		{"j m", "filter: route:opus", "gpt-5-mini"},

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -131,6 +132,15 @@ func (p *prompt) word() (start int, field, value string) {
 		return start, f, v
 	}
 	return start, "", word
+}
+
+// unfinished tells whether the word that is typed may yet become a field: till
+// then it is no text to look for, which would find nothing.
+func (p *prompt) unfinished() bool {
+	_, field, typed := p.word()
+	return p.open && p.at == len(p.text) && field == "" && typed != "" && slices.ContainsFunc(store.FilterFields(), func(f string) bool {
+		return strings.HasPrefix(f, strings.ToLower(typed)) || f == "tag." && strings.HasPrefix(typed, f)
+	})
 }
 
 // fixedValues are the values of fields that are not looked up in the record.

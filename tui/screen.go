@@ -119,7 +119,7 @@ func (m *app) list(v view) []string {
 	a := m.layout.body
 	notices := m.notices(a.w)
 	rows := m.calls.render(area{a.w, a.h, a.focused}, v, m.layout.narrow)
-	lines := append(notices, rows...)
+	lines := append(append(notices, rows...), m.nothing()...)
 	room := a.h - statusLines - m.prompt.extra()
 	lines = m.look.box(lines, area{w: a.w, h: max(room, 0)})
 	return m.look.box(append(lines, m.below(a.w)...), a)

@@ -87,6 +87,16 @@ func wrap(text string, w int) []string {
 	return lines
 }
 
+// nothing stands below the head of a list in which no call is, because of what
+// was asked for.
+func (m *app) nothing() []string {
+	s := m.snap
+	if len(s.window.rows) > 0 || s.searching || s.want.filter == "" && !s.want.faults {
+		return nil
+	}
+	return []string{"", "  " + m.look.dim.paint("nothing matches: esc clears the filter")}
+}
+
 // welcome is a record without calls: what to paste next.
 func (m *app) welcome(a area) []string {
 	s, k := m.snap, m.look
