@@ -41,7 +41,7 @@ func wander(t *testing.T, m *app, random *rand.Rand) {
 			t.Fatalf("at %dx%d after %s: %v\n%s", m.w, m.h, strings.Join(done[max(0, len(done)-30):], " "), p, debug.Stack())
 		}
 	}()
-	const steps = 1000
+	const steps = 500
 	for range steps {
 		if random.IntN(8) == 0 {
 			w, h := randomSize(random)
@@ -52,7 +52,7 @@ func wander(t *testing.T, m *app, random *rand.Rand) {
 			done = append(done, key)
 			m.Update(keyNamed(key))
 		}
-		if random.IntN(4) == 0 { // what is read comes after some keys
+		if random.IntN(8) == 0 { // what is read comes after some keys
 			m.catchUp()
 		}
 		checkLines(t, m.lines(), m.w, m.h)
