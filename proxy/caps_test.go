@@ -3,12 +3,14 @@ package proxy
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"llmgw/providers/llm"
 	"llmgw/providers/price"
 	"llmgw/proxy/caps"
 	"llmgw/store"
@@ -253,4 +255,39 @@ func TestCutStreamsAreEstimated(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAbsurdUsage: a provider that reports more tokens than there are does not
+// make the record unsummable; they are unknown, and what was held is charged.
+func TestAbsurdUsage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := `{"id":"x","object":"chat.completion","model":"gpt-4o","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"hi"}}],` +
+			`"usage":{"prompt_tokens":4611686018427387904,"completion_tokens":4611686018427387904,"total_tokens":9223372036854775807}}`
+		r := newRig(t, []upstreamSpec{{name: "openai", dialect: llm.OpenAIChat, handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(answer))
+		})}}, capped("1.00", nil))
+		defer r.close()
+		for range 3 {
+			if got := r.post("/v1/chat/completions", limited("gpt-4o", 100, "hello", false)); got.status != 200 || string(got.body) != answer {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+		}
+		row := r.last()
+		if row.Usage.Input.Known || row.Cost.Known || !strings.Contains(string(row.Attempts[0].Usage.Raw), "4611686018427387904") {
+			t.Errorf("on record: %+v", row)
+		}
+		rd, err := store.OpenReader(r.db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rd.Close()
+		sums, err := rd.Sums(t.Context(), store.SumQuery{By: []string{"model"}, WithoutLatency: true})
+		if err != nil || len(sums) != 1 || sums[0].Calls != 3 || sums[0].UnpricedCalls != 3 {
+			t.Errorf("%+v, %v", sums, err)
+		}
+		if spent, held := r.spentAndHeld(); spent == 0 || held != 0 {
+			t.Errorf("spent %s, held %s", spent, held)
+		}
+	})
 }

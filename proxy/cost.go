@@ -62,6 +62,11 @@ func (c *call) charge(a *attempt) {
 		res = a.meter.Result()
 	}
 	row := a.row
+	if !res.Usage.Plausible() {
+		c.g.log.Warn("a provider reports more tokens than a call can have; they count as unknown", "call", c.rec.ID,
+			"provider", row.Provider, "usage", string(res.Usage.Raw))
+		res.Usage = llm.Usage{Raw: res.Usage.Raw, ServiceTier: res.Usage.ServiceTier}
+	}
 	row.Usage, row.ModelReported, row.Finish = res.Usage, cut(res.Model, 256), cut(res.Finish, 64)
 	c.price(a, &res)
 	c.rec.Usage, c.rec.ModelReported, c.rec.FinishReason = row.Usage, row.ModelReported, row.Finish

@@ -91,3 +91,20 @@ type Usage struct {
 func (u *Usage) Known() bool {
 	return u.Input.Known || u.Output.Known
 }
+
+// maxPlausible is more tokens than a single call can have: a trillion.
+const maxPlausible = 1 << 40
+
+// Plausible tells whether a single call can have had so many tokens. Counts
+// beyond that are a provider's mistake, or its malice: sums of a few of them
+// are no numbers any more.
+func (u *Usage) Plausible() bool {
+	for _, c := range [...]Count{
+		u.Input, u.CachedInput, u.CacheWrite, u.CacheWrite1h, u.Output, u.Reasoning, u.InputAudio, u.OutputAudio, u.WebSearches,
+	} {
+		if c.N > maxPlausible {
+			return false
+		}
+	}
+	return true
+}
