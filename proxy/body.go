@@ -21,6 +21,7 @@ var errTooLarge = errors.New("request body over server.max_request")
 // errEncoding is a Content-Encoding that cannot be decoded here.
 type errEncoding struct{ name string }
 
+// Error names the encoding and those that can be decoded.
 func (e *errEncoding) Error() string {
 	return fmt.Sprintf("request body with Content-Encoding %q: llmgw decodes gzip, deflate and zstd", e.name)
 }
@@ -77,6 +78,7 @@ type patientReader struct {
 	rc *http.ResponseController
 }
 
+// Read waits for the next bytes at most as long as a client may pause.
 func (p *patientReader) Read(b []byte) (int, error) {
 	// An error means that the connection has no deadlines (a test's pipe):
 	// then the reads are unbounded, as they were.
@@ -166,6 +168,7 @@ type lazyReader struct {
 	r    io.Reader
 }
 
+// Read returns decoded bytes; the first error may be that of opening.
 func (l *lazyReader) Read(p []byte) (int, error) {
 	if l.r == nil {
 		r, err := l.open()

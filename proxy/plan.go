@@ -31,6 +31,8 @@ type target struct {
 	model string
 }
 
+// String is the target as the configuration writes it; nothing follows the slash
+// where the request's own model is asked for.
 func (t target) String() string { return t.up.p.Name + "/" + t.model }
 
 // plan is what a call may try, decided once before the first attempt.

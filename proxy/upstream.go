@@ -94,5 +94,8 @@ func (u *upstream) close() { u.tr.Load().CloseIdleConnections() }
 // emptyBody is a body of no bytes that is not http.NoBody.
 type emptyBody struct{}
 
+// Read is at the end at once.
 func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }
-func (emptyBody) Close() error             { return nil }
+
+// Close does nothing.
+func (emptyBody) Close() error { return nil }
