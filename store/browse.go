@@ -111,7 +111,7 @@ type Pulse struct {
 	// Of the newest calls of the hour, PulseSample at most:
 	Sample   int64
 	Failed   int64 // did not end well; those still running count as well
-	Switched int64 // served by another than the first choice
+	Switched int64 // served by another target than the first choice; retries are none
 	Cached   int64
 	Running  int64
 }
@@ -145,7 +145,7 @@ func (r *Reader) Pulse(ctx context.Context, now time.Time, columns int) (Pulse, 
 	err = r.one(ctx, func(f *fields) error {
 		p.Sample, p.Failed, p.Switched, p.Cached, p.Running = f.int(), f.int(), f.int(), f.int(), f.int()
 		return nil
-	}, `SELECT count(*), coalesce(sum(status NOT IN ('ok', 'running')), 0), coalesce(sum(provider <> '' AND `+switchedCall+`), 0),
+	}, `SELECT count(*), coalesce(sum(status NOT IN ('ok', 'running')), 0), coalesce(sum(`+switchedCall+`), 0),
 			coalesce(sum(cache = 'hit'), 0), coalesce(sum(status = 'running'), 0)
 		FROM (SELECT * FROM calls WHERE id >= ? ORDER BY id DESC LIMIT ?) calls`, firstID(begin), PulseSample)
 	return p, err
@@ -153,8 +153,9 @@ func (r *Reader) Pulse(ctx context.Context, now time.Time, columns int) (Pulse, 
 
 const (
 	ofTheCall = "SELECT 1 FROM attempts a WHERE a.k BETWEEN calls.n * 1024 AND calls.n * 1024 + 1023 AND "
-	// switchedCall: something else was tried or skipped before what served.
-	switchedCall = "status = 'ok' AND EXISTS (" + ofTheCall + "a.outcome NOT IN ('ok', 'running', 'lost_hedge'))"
+	// switchedCall: what served is not the first choice. That it was asked again
+	// before it did is a retry and no switch.
+	switchedCall = "status = 'ok' AND cache <> 'hit' AND EXISTS (SELECT 1 FROM attempts a WHERE a.k = calls.n * 1024 + 1 AND (a.provider, a.model) <> (calls.provider, calls.model))"
 	// faultyCall is what a person looks for who asks what went wrong.
 	faultyCall = "(status NOT IN ('ok', 'running') OR EXISTS (" + ofTheCall + "a.outcome NOT IN ('ok', 'running', 'lost_hedge')))"
 )

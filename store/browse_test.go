@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,42 @@ func TestOlder(t *testing.T) {
 	}{{"", 0, all[5]}, {"", 2, all[3]}, {"", 6, ""}, {all[3], 1, all[1]}, {all[0], 0, ""}, {all[3][:25], 0, all[2]}} {
 		if got, err := r.Older(t.Context(), c.id, c.n); err != nil || got != c.want {
 			t.Errorf("%d before %q: %q, %v, want %q", c.n, c.id, got, err, c.want)
+		}
+	}
+}
+
+// TestRetryIsNoSwitch: a call that its first choice served counts as switched
+// neither after failures of that target nor beside another one's.
+func TestRetryIsNoSwitch(t *testing.T) {
+	type try struct{ target, outcome string }
+	for name, c := range map[string]struct {
+		tries []try
+		want  int64
+	}{
+		"at once":               {[]try{{"a/m", "ok"}}, 0},
+		"asked again":           {[]try{{"a/m", "overloaded"}, {"a/m", "overloaded"}, {"a/m", "ok"}}, 0},
+		"and others between":    {[]try{{"a/m", "overloaded"}, {"b/m", "overloaded"}, {"a/m", "ok"}}, 0},
+		"another provider":      {[]try{{"a/m", "overloaded"}, {"a/m", "overloaded"}, {"b/m", "ok"}}, 1},
+		"another model of it":   {[]try{{"a/m", "overloaded"}, {"a/n", "ok"}}, 1},
+		"the first was skipped": {[]try{{"a/m", "skipped"}, {"b/m", "ok"}}, 1},
+	} {
+		s := openStore(t, Options{})
+		call, a := ended(begun(0))
+		var attempts []*Attempt
+		for i, try := range c.tries {
+			one := *a
+			one.N, one.Outcome = i+1, try.outcome
+			one.Provider, one.Model, _ = strings.Cut(try.target, "/")
+			if try.outcome == OutcomeSkipped {
+				one.Skipped = "breaker"
+			}
+			call.Provider, call.Model = one.Provider, one.Model
+			attempts = append(attempts, &one)
+		}
+		commit(t, s, Change{Call: call, Attempts: attempts, Final: true})
+		p, err := openReader(t, s.Path()).Pulse(t.Context(), epoch.Add(time.Minute), 1)
+		if err != nil || p.Sample != 1 || p.Switched != c.want {
+			t.Errorf("%s: %+v, %v; want %d switched", name, p, err, c.want)
 		}
 	}
 }
