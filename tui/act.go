@@ -29,8 +29,8 @@ func (m *app) key(msg tea.KeyMsg) tea.Cmd {
 	switch {
 	case name == "ctrl+c":
 		return m.quit()
-	case m.help:
-		m.help = false
+	case m.help.open:
+		m.helpKey(name)
 		return nil
 	case m.prompt.open:
 		m.promptKey(msg)
@@ -77,7 +77,7 @@ func (m *app) act(do action) tea.Cmd {
 	case doQuit:
 		return m.quit()
 	case doHelp:
-		m.help = true
+		m.help.open = true
 	case doRedraw:
 		return tea.ClearScreen
 	case doSuspend:
@@ -265,10 +265,7 @@ func arrangePanes(w, h int) []pane {
 	return l.panes()
 }
 
-func (m *app) quit() tea.Cmd {
-
-	return tea.Quit
-}
+func (m *app) quit() tea.Cmd { return tea.Quit }
 
 // openCall shows all of the call under the cursor.
 func (m *app) openCall() tea.Cmd {

@@ -23,7 +23,7 @@ type app struct {
 	under  []screen // screens below this one, the last is next
 	focus  pane
 	zoomed bool
-	help   bool
+	help   help
 
 	snap   *snapshot // what is shown
 	frozen frozen

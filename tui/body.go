@@ -112,22 +112,6 @@ func (b *body) act(m *app, do action) tea.Cmd {
 	d := m.snap.body
 	page := max(m.h-4-bodyHead, 1)
 	switch do {
-	case doUp:
-		b.top--
-	case doDown:
-		b.top++
-	case doHalfUp:
-		b.top -= page / 2
-	case doHalfDown:
-		b.top += page / 2
-	case doPageUp:
-		b.top -= page
-	case doPageDown:
-		b.top += page
-	case doFirst:
-		b.top = 0
-	case doLast:
-		b.top = 1 << 40
 	case doBody:
 		b.next(d)
 	case doSearch:
@@ -139,7 +123,8 @@ func (b *body) act(m *app, do action) tea.Cmd {
 	case doCopy:
 		return b.copy(m)
 	}
-	b.top = min(max(b.top, 0), b.last(d, page))
+	last := b.last(d, page)
+	b.top = min(max(scrolled(do, b.top, page, last), 0), last)
 	return nil
 }
 

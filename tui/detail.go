@@ -84,24 +84,12 @@ func (d *detail) act(m *app, do action) tea.Cmd {
 	}
 	most := max(len(d.lines(a, m.view()))-a.h, 0)
 	switch do {
-	case doUp:
-		d.top--
-	case doDown:
-		d.top++
-	case doHalfUp, doPageUp:
-		d.top -= a.h / 2
-	case doHalfDown, doPageDown:
-		d.top += a.h / 2
-	case doFirst:
-		d.top = 0
-	case doLast:
-		d.top = most
 	case doOpen:
 		return m.openCall()
 	case doCopy:
 		return m.copyRecord(c)
 	}
-	d.top = min(max(d.top, 0), most)
+	d.top = min(max(scrolled(do, d.top, a.h, most), 0), most)
 	return nil
 }
 
@@ -109,17 +97,11 @@ func (d *detail) render(a area, v view) []string {
 	if v.call == nil {
 		return []string{"", "  " + v.look.dim.paint("no call is selected")}
 	}
-	lines := d.lines(a, v)
 	top := 0
 	if d.of == v.call.ID {
-		top = min(d.top, max(len(lines)-a.h, 0))
+		top = d.top
 	}
-	lines = lines[top:]
-	if len(lines) > a.h && a.h > 1 {
-		left := len(lines) - a.h + 1
-		lines = append(lines[:a.h-1:a.h-1], v.look.dim.paint(fmt.Sprintf(" %s %d more lines", v.look.down, left)))
-	}
-	return lines
+	return v.look.page(d.lines(a, v), top, a.h)
 }
 
 // twoColumns is the width from which on facts are put side by side.

@@ -38,7 +38,10 @@ func (m *app) taken() string {
 
 // hints are the footer's keys with a word each.
 func (m *app) hints() []string {
-	if m.help {
+	if m.help.open {
+		if a := m.helpArea(); len(m.helpLines(a)) > a.h {
+			return []string{m.look.up + m.look.down + " scroll", "other keys close"}
+		}
 		return []string{"any key closes"}
 	}
 	if m.prompt.open {
@@ -97,7 +100,7 @@ func (m *app) status() string {
 		parts = append(parts, k.activeStyle.paint("searching"+k.cut))
 	}
 	if m.want.faults {
-		parts = append(parts, k.switchedStyle.paint("faults only (e)"))
+		parts = append(parts, k.switchedStyle.paint("faults only"+m.byKey("e")))
 	}
 	if f := m.want.filter; f != "" {
 		parts = append(parts, "filter: "+k.outside(f, max(m.layout.body.w/2, 10)))
@@ -107,6 +110,14 @@ func (m *app) status() string {
 	}
 	parts = append(parts, m.counted())
 	return k.clip(" "+strings.Join(kept(parts), "   "), m.layout.body.w)
+}
+
+// byKey names the key that ends a state; a single frame has none.
+func (m *app) byKey(key string) string {
+	if m.opt.once {
+		return ""
+	}
+	return " (" + key + ")"
 }
 
 // counted is how many calls are shown of how many.

@@ -103,6 +103,8 @@ func TestFrames(t *testing.T) {
 		{"filter-values", "/ p r o v i d e r : a", 80, 24},
 		{"help", "?", 80, 24},
 		{"help", "?", 120, 40},
+		{"help", "?", 48, 16},
+		{"help-end", "? G", 48, 16},
 		{"zoom", "tab +", 120, 40},
 	} {
 		t.Run(fmt.Sprintf("%s-%dx%d", f.name, f.w, f.h), func(t *testing.T) {

@@ -4,7 +4,7 @@ package tui
 type glyphs struct {
 	ascii bool
 
-	ok, active, switched, slow, failed, gone, blocked, cached, lost string
+	ok, active, switched, slow, failed, gone, blocked, cached, lost, skipped string // states
 
 	cursor, from, none, cut, dot, idle, up, down, minus, approx, back string
 
@@ -16,7 +16,7 @@ type glyphs struct {
 }
 
 var unicodeGlyphs = glyphs{
-	ok: "●", active: "◐", switched: "↻", slow: "▲", failed: "✖", gone: "◌", blocked: "⊘", cached: "≡", lost: "?",
+	ok: "●", active: "◐", switched: "↻", slow: "▲", failed: "✖", gone: "◌", blocked: "⊘", cached: "≡", lost: "?", skipped: "–",
 	cursor: "▸", from: "←", none: "—", cut: "…", dot: "·", idle: "○", up: "↑", down: "↓", minus: "−", approx: "~", back: "‹",
 	rule: "─", bar: "│", edgeLeft: "▕", edgeRight: "▏", full: "█", held: "▒", free: "·",
 	connect: "░", wait: "▒", first: "▓", stream: "█", fault: "╳", commit: "┤",
@@ -24,12 +24,13 @@ var unicodeGlyphs = glyphs{
 }
 
 // asciiGlyphs are for the Linux console, for locales without UTF-8, and for
-// those in which many of the others are two cells wide.
+// those in which many of the others are two cells wide. What can stand in the
+// same place differs.
 var asciiGlyphs = glyphs{
 	ascii: true,
-	ok:    ".", active: ">", switched: "~", slow: "^", failed: "x", gone: "-", blocked: "#", cached: "=", lost: "?",
-	cursor: ">", from: "<", none: "-", cut: "+", dot: ".", idle: "o", up: "^", down: "v", minus: "-", approx: "~", back: "<",
+	ok:    ".", active: ">", switched: "~", slow: "^", failed: "x", gone: "-", blocked: "#", cached: "=", lost: "?", skipped: "/",
+	cursor: "*", from: "<", none: "-", cut: "+", dot: ".", idle: "o", up: "^", down: "v", minus: "-", approx: "~", back: "<",
 	rule: "-", bar: "|", edgeLeft: "[", edgeRight: "]", full: "#", held: "+", free: ".",
-	connect: ".", wait: "-", first: "=", stream: "#", fault: "X", commit: "|",
-	spark: [8]string{"_", "_", ".", ".", "-", "-", "=", "#"},
+	connect: ",", wait: ":", first: "=", stream: "#", fault: "X", commit: "|",
+	spark: [8]string{"_", ".", ":", "-", "=", "*", "%", "#"},
 }

@@ -66,6 +66,39 @@ func TestEveryKeyIsInTheHelp(t *testing.T) {
 	}
 }
 
+// However small the terminal is, the help can be scrolled from its first line to
+// its last; a key that moves nothing closes it.
+func TestHelpScrolls(t *testing.T) {
+	s := fixture(t)
+	for _, size := range [][2]int{{40, 10}, {48, 16}, {71, 24}, {80, 12}, {80, 24}} {
+		o := options(s.Path(), size[0], size[1])
+		f := newFeed(t.Context(), o)
+		m := newApp(t.Context(), o, f)
+		m.catchUp()
+		press(m, "?")
+		all := m.helpLines(m.helpArea())
+		seen := frameOf(m)
+		for range all {
+			press(m, "j")
+			seen += frameOf(m)
+		}
+		for _, l := range all {
+			if !strings.Contains(seen, strings.TrimRight(l, " ")) {
+				t.Errorf("%v: %q was never on the screen", size, l)
+			}
+		}
+		for _, b := range bindings {
+			if !strings.Contains(seen, m.look.keyName(b.shown)) {
+				t.Errorf("%v: %s is nowhere in the help", size, b.shown)
+			}
+		}
+		if press(m, "g x"); m.help.open {
+			t.Errorf("%v: the help stays open", size)
+		}
+		f.close()
+	}
+}
+
 // docs/tui.md has the table of keys as it is.
 func TestKeysAreDocumented(t *testing.T) {
 	const begin, end = "<!-- keys -->\n", "<!-- /keys -->\n"

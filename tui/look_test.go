@@ -46,7 +46,7 @@ func luminance(t *testing.T, hex string) float64 {
 func TestGlyphsAreOneCell(t *testing.T) {
 	for _, g := range []glyphs{unicodeGlyphs, asciiGlyphs} {
 		all := append([]string{
-			g.ok, g.active, g.switched, g.slow, g.failed, g.gone, g.blocked, g.cached, g.lost, g.cursor, g.from, g.none, g.cut, g.dot, g.idle,
+			g.ok, g.active, g.switched, g.slow, g.failed, g.gone, g.blocked, g.cached, g.lost, g.skipped, g.cursor, g.from, g.none, g.cut, g.dot, g.idle,
 			g.up, g.down, g.minus, g.approx, g.back, g.rule, g.bar, g.edgeLeft, g.edgeRight, g.full, g.held, g.free, g.connect, g.wait, g.first,
 			g.stream, g.fault, g.commit,
 		}, g.spark[:]...)
@@ -56,6 +56,29 @@ func TestGlyphsAreOneCell(t *testing.T) {
 			}
 			if g.ascii && s[0] >= 0x80 {
 				t.Errorf("glyph %d of the ASCII set is %q", i, s)
+			}
+		}
+	}
+}
+
+// What can stand in the same place is told apart: a state from another and from
+// the cursor beside it, a phase of a bar from the next, what is spent from what
+// is held.
+func TestGlyphsDiffer(t *testing.T) {
+	for _, g := range []glyphs{unicodeGlyphs, asciiGlyphs} {
+		for place, list := range map[string][]string{
+			"states":    {g.ok, g.active, g.switched, g.slow, g.failed, g.gone, g.blocked, g.cached, g.lost, g.skipped, g.cursor},
+			"header":    {g.ok, g.idle, g.failed, g.blocked},
+			"waterfall": {g.dot, g.connect, g.wait, g.first, g.stream, g.fault, g.commit, g.gone},
+			"meter":     {g.edgeLeft, g.full, g.held, g.free, g.edgeRight},
+			"spark":     append(g.spark[:len(g.spark):len(g.spark)], g.held),
+		} {
+			seen := map[string]int{}
+			for i, s := range list {
+				if other, ok := seen[s]; ok {
+					t.Errorf("%s, ASCII %v: %d and %d are both %q", place, g.ascii, other, i, s)
+				}
+				seen[s] = i
 			}
 		}
 	}

@@ -7,7 +7,7 @@ const wheelRows = 3
 
 // mouse takes a click on a tab or a row, and the wheel.
 func (m *app) mouse(msg tea.MouseMsg) tea.Cmd {
-	if m.help || m.layout.tiny {
+	if m.layout.tiny {
 		return nil
 	}
 	switch {

@@ -30,8 +30,8 @@ func (m *app) middle() []string {
 	whole := area{w: m.w, h: m.h - 4, focused: true}
 	v := m.view()
 	switch {
-	case m.help:
-		return m.look.box(m.helpLines(whole), whole)
+	case m.help.open:
+		return m.look.box(m.look.page(m.helpLines(whole), m.help.top, whole.h), whole)
 	case m.screen == screenDetail:
 		return m.look.box(m.detail.render(whole, v), whole)
 	case m.screen == screenBody:

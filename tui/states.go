@@ -28,8 +28,8 @@ func (m *app) blank(a area) []string {
 	return m.welcome(a)
 }
 
-// trouble is a record that cannot be read: what, why, what to do, and when it
-// is tried again.
+// trouble is a record that cannot be read: what, why, what to do, and, but for
+// a single frame, when it is tried again.
 func (m *app) trouble(a area) []string {
 	s, k := m.snap, m.look
 	w := a.w - 8
@@ -42,6 +42,9 @@ func (m *app) trouble(a area) []string {
 		for i, l := range wrap("hint: "+store.Clean(h), w) {
 			lines = append(lines, spaces(4+min(i, 1)*6)+k.clip(l, w))
 		}
+	}
+	if m.opt.once {
+		return lines
 	}
 	return append(lines, "", "    Trying again in "+span(max(s.retryAt.Sub(m.now), 0))+" "+k.cut+" (r now)")
 }
@@ -94,19 +97,18 @@ func (m *app) nothing() []string {
 	if len(s.window.rows) > 0 || s.searching || s.want.filter == "" && !s.want.faults {
 		return nil
 	}
-	return []string{"", "  " + m.look.dim.paint("nothing matches: esc clears the filter")}
+	text := "nothing matches: esc clears the filter"
+	if m.opt.once {
+		text = "nothing matches"
+	}
+	return []string{"", "  " + m.look.dim.paint(text)}
 }
 
 // welcome is a record without calls: what to paste next.
 func (m *app) welcome(a area) []string {
 	s, k := m.snap, m.look
 	if !s.server.Alive {
-		return []string{"", "", "", "    No calls yet, and no llmgw is running.", "",
-			"    Start it                             llmgw serve",
-			"    Watch it misbehave without keys      llmgw serve --demo", "",
-			"    This screen comes alive by itself.", "",
-			k.dim.paint("    reading " + k.outside(s.path, a.w-12)),
-		}
+		return m.asleep(a)
 	}
 	base := s.baseURL()
 	lines := []string{"", "", "", "    No calls yet. llmgw is listening on " + base, ""}
@@ -114,13 +116,32 @@ func (m *app) welcome(a area) []string {
 		lines = append(lines, "    "+k.fit(p[0], 16)+p[1])
 	}
 	lines = append(lines, "")
-	if found := m.keysFound(); found != "" {
-		lines = append(lines, "    "+k.fit("Keys", 16)+found)
+	label := "Keys"
+	for _, l := range m.keysFound(a.w - 24) {
+		lines = append(lines, "    "+k.fit(label, 16)+l)
+		label = ""
 	}
 	if len(s.caps) == 0 {
 		lines = append(lines, "    "+k.fit("Caps", 16)+"none set: add [[cap]] to llmgw.toml, see 3 Spend")
 	}
+	if m.opt.once {
+		return lines
+	}
 	return append(lines, "", "    The first call appears here the moment it starts.")
+}
+
+// asleep is a record without calls which nobody writes.
+func (m *app) asleep(a area) []string {
+	k := m.look
+	lines := []string{"", "", "", "    No calls yet, and no llmgw is running.", "",
+		"    Start it                             llmgw serve",
+		"    Watch it misbehave without keys      llmgw serve --demo", "",
+	}
+	doing := "looked into "
+	if !m.opt.once {
+		lines, doing = append(lines, "    This screen comes alive by itself.", ""), "reading "
+	}
+	return append(lines, k.dim.paint("    "+doing+k.outside(m.snap.path, a.w-16)))
 }
 
 // baseURL is what clients are pointed at.
@@ -141,18 +162,22 @@ func pastes(base string) [][2]string {
 	}
 }
 
-// keysFound is which providers have a key of their own.
-func (m *app) keysFound() string {
+// keysFound is which providers have a key of their own, in lines of w cells.
+func (m *app) keysFound(w int) []string {
 	k := m.look
-	var parts []string
+	var list []string
 	for _, p := range m.snap.setup.Providers {
 		glyph := k.ok
 		if p.Key == store.KeyClient {
-			glyph = k.rule
+			glyph = k.skipped
 		}
-		parts = append(parts, glyph+" "+k.outside(p.Name, 16))
+		list = append(list, glyph+" "+k.outside(p.Name, 16))
 	}
-	return strings.Join(parts, "   ")
+	var lines []string
+	for _, l := range k.flow(list, w) {
+		lines = append(lines, strings.TrimPrefix(l, " "))
+	}
+	return lines
 }
 
 // notices are lines above the list for what must not be missed.
@@ -194,8 +219,8 @@ func (m *app) silent() time.Duration {
 func (m *app) stopped() string {
 	beat := m.snap.server.Heartbeat
 	if beat.IsZero() || beat.Unix() <= 0 {
-		return "serve is not running. Showing what was recorded. Start it: llmgw serve"
+		return "serve is not running, this is what was recorded. Start it: llmgw serve"
 	}
 	return "serve stopped " + span(m.now.Sub(beat)) + " ago (last heartbeat " +
-		beat.In(m.opt.Zone).Format("15:04:05") + "). Showing what it recorded. Start it: llmgw serve"
+		beat.In(m.opt.Zone).Format("15:04:05") + "). Start it: llmgw serve"
 }

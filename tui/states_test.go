@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +38,24 @@ func TestStates(t *testing.T) {
 			}
 			hidePath(t, &o, s.path)
 			golden(t, o, "state-"+s.name, s.keys)
+			o.once = true
+			golden(t, o, "state-"+s.name+"-once", s.keys)
 		})
+	}
+}
+
+// A single frame promises nothing that only a screen which stays can do.
+func TestOncePromisesNothing(t *testing.T) {
+	for _, name := range []string{"empty", "missing", "trouble", "stopped"} {
+		text, err := os.ReadFile(filepath.Join(framesDir, "state-"+name+"-once-80x24.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, promise := range []string{"again in", "by itself", "the moment", "(r now)", "FOLLOW", "q quit"} {
+			if strings.Contains(string(text), promise) {
+				t.Errorf("%s: a single frame says %q:\n%s", name, promise, text)
+			}
+		}
 	}
 }
 

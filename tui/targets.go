@@ -137,7 +137,7 @@ func moreStrikes(a, b standing) bool {
 func (g *providerGroup) unused(v view, s standing) standing {
 	for i := range v.setup.Providers {
 		if p := &v.setup.Providers[i]; p.Name == g.name && p.Key == store.KeyClient {
-			s.glyph, s.word, s.words, s.style = v.look.none, "client's key", "has no key of its own: calls pass with the client's", v.look.dim
+			s.glyph, s.word, s.words, s.style = v.look.skipped, "client's key", "has no key of its own: calls pass with the client's", v.look.dim
 		}
 	}
 	return s

@@ -172,7 +172,7 @@ func (k *look) endGlyph(a *store.Attempt) (string, style) {
 	case store.OutcomeRunning:
 		return k.active, k.activeStyle
 	case store.OutcomeSkipped:
-		return k.none, k.dim
+		return k.skipped, k.dim
 	case store.OutcomeLostHedge, string(llm.ClientGone):
 		return k.gone, k.goneStyle
 	case store.OutcomeInterrupted:
