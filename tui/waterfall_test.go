@@ -60,7 +60,7 @@ func TestNarrowAttempt(t *testing.T) {
 		{N: 1, Provider: "anthropic", Outcome: store.OutcomeSkipped, Skipped: "breaker", Duration: -1, StartedAt: testNow},
 	}}
 	for w := tinyWidth; w < 60; w++ {
-		if text := waterfall(v, c, w)[1]; !contains(text, " 1 anthropic — skipped") || width(text) > w {
+		if text := waterfall(v, c, w)[1]; !contains(text, " 1 anthropic – skipped") || width(text) > w {
 			t.Errorf("in %d cells: %q", w, text)
 		}
 	}
