@@ -318,17 +318,6 @@ func TestSuggestsTheSameKeyElsewhere(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"listen", "lisen", 1}, {"listen", "litsen", 1}, {"abc", "xyz", 3}, {"kitten", "sitting", 3}} {
-		if got := distance(c.a, c.b); got != c.want || distance(c.b, c.a) != c.want {
-			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 // Whatever stands in the file, the answer is a configuration or a *configError
 // whose mistakes have lines, and what is shown of it never has a literal key.
 func FuzzParseFile(f *testing.F) {

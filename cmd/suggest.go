@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"llmgw/store"
 )
 
 // knownKey is a key that the configuration has.
@@ -45,7 +47,7 @@ func suggest(key, table string) string {
 	for _, k := range knownKeys(reflect.ValueOf(&file{}).Elem(), "") {
 		// Twice the distance and one for another table: the same key elsewhere
 		// beats a similar one here, a similar one here beats one elsewhere.
-		cost := 2 * distance(key, k.key)
+		cost := 2 * store.Slips(key, k.key)
 		if k.table == table && cost < closest {
 			here, closest = k, cost
 		}
@@ -84,37 +86,11 @@ func tableName(table string) string {
 	return "[" + strings.ReplaceAll(table, ".*", `."NAME"`) + "]"
 }
 
-// distance counts the edits that turn a into b: a byte inserted, left out or
-// replaced, or two neighbours swapped.
-func distance(a, b string) int {
-	var before, last []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last, row = last, row, make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			row[j+1] = min(last[j+1], row[j]) + 1
-			replaced := last[j]
-			if a[i] != b[j] {
-				replaced++
-			}
-			row[j+1] = min(row[j+1], replaced)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
-}
-
 // nearestWord returns the word nearest to s, "" when none is near.
 func nearestWord(s string, words []string) string {
 	best := ""
 	for _, w := range words {
-		if d := distance(s, w); d <= max(1, len(s)/3) && (best == "" || d < distance(s, best)) {
+		if d := store.Slips(s, w); d <= max(1, len(s)/3) && (best == "" || d < store.Slips(s, best)) {
 			best = w
 		}
 	}

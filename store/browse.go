@@ -160,19 +160,23 @@ const (
 	faultyCall = "(status NOT IN ('ok', 'running') OR EXISTS (" + ofTheCall + "a.outcome NOT IN ('ok', 'running', 'lost_hedge')))"
 )
 
-// valueColumns are the fields of a filter whose values are in the rollups.
-var valueColumns = []string{"project", "provider", "model", "route", "client", "key"}
+// valueColumns are the fields of a filter whose values are in the rollups, and
+// the expressions for them.
+var valueColumns = map[string]string{
+	"project": "project", "provider": "provider", "model": "model", "route": "route", "client": "client", "key": "key",
+	"target": "provider || '/' || nullif(model, '')",
+}
 
 // Values returns the values that fields of a filter had in the 30 days before
 // now, by field, each sorted, for completion.
 func (r *Reader) Values(ctx context.Context, now time.Time) (map[string][]string, error) {
 	const days = 30
 	out := map[string][]string{}
-	for _, column := range valueColumns {
+	for field, column := range valueColumns {
 		err := r.each(ctx, func(f *fields) error {
-			out[column] = append(out[column], f.text())
+			out[field] = append(out[field], f.text())
 			return nil
-		}, "SELECT DISTINCT "+column+" FROM rollups WHERE bucket >= ? AND "+column+" <> '' ORDER BY "+column+" LIMIT 1000",
+		}, "SELECT DISTINCT "+column+" FROM rollups WHERE bucket >= ? AND "+column+" <> '' ORDER BY 1 LIMIT 1000",
 			micros(now.AddDate(0, 0, -days)))
 		if err != nil {
 			return nil, err

@@ -173,7 +173,8 @@ func TestPulse(t *testing.T) {
 func TestValues(t *testing.T) {
 	r, _ := browsed(t)
 	got, err := r.Values(t.Context(), epoch.Add(time.Hour))
-	if err != nil || !slices.Equal(got["provider"], []string{"anthropic", "openai"}) || !slices.Equal(got["model"], []string{"claude-sonnet-4-5"}) {
+	if err != nil || !slices.Equal(got["provider"], []string{"anthropic", "openai"}) || !slices.Equal(got["model"], []string{"claude-sonnet-4-5"}) ||
+		!slices.Equal(got["target"], []string{"anthropic/claude-sonnet-4-5", "openai/claude-sonnet-4-5"}) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if got, err = r.Values(t.Context(), epoch.AddDate(0, 0, 31)); err != nil || len(got["provider"]) != 0 {

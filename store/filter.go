@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"llmgw/providers/llm"
 	"llmgw/providers/price"
 )
 
@@ -15,7 +14,8 @@ import (
 //
 //	claude model:opus* status:error !client:ci took:>5s "two words"
 //
-// Every term must hold. A bare word matches anywhere in the record of a call;
+// Every term must hold. A bare word matches anywhere in the record of a call,
+// and a call by the end or the beginning of its id;
 // model: provider: route: project: client: key: session: and tag.K: match a
 // part of their field, or all of it where the text has a * or ?, without
 // regard to case. target: looks at the attempts that were sent
@@ -92,88 +92,6 @@ func ParseFilter(text string) (Filter, error) {
 	return f, nil
 }
 
-// word is a term as written: !field:value, with its quotes resolved.
-type word struct {
-	pos      int // of its first byte
-	negate   bool
-	field    string // empty for a bare word
-	value    string
-	valuePos int
-}
-
-// problem is what is wrong, and where.
-type problem struct {
-	pos int
-	msg string
-}
-
-func splitFilter(text string) ([]word, error) {
-	var words []word
-	for i := 0; i < len(text); {
-		if isSpace(text[i]) {
-			i++
-			continue
-		}
-		w, next, err := readWord(text, i)
-		if err != nil {
-			return nil, err
-		}
-		words, i = append(words, w), next
-	}
-	return words, nil
-}
-
-// readWord reads the word at i and returns where it ends. A colon outside
-// quotes ends the field, the first one only.
-func readWord(text string, i int) (word, int, error) {
-	w := word{pos: i, valuePos: i}
-	if text[i] == '!' {
-		w.negate = true
-		i++
-		w.valuePos = i
-	}
-	var b strings.Builder
-	quoted := false // the word so far had quotes: it is no field name
-	for ; i < len(text) && !isSpace(text[i]); i++ {
-		switch {
-		case text[i] == '"':
-			end, err := readQuoted(text, i, &b)
-			if err != nil {
-				return w, 0, err
-			}
-			i, quoted = end, true
-		case text[i] == ':' && w.field == "" && !quoted && b.Len() > 0:
-			w.field, w.valuePos = b.String(), i+1
-			b.Reset()
-		default:
-			b.WriteByte(text[i])
-		}
-	}
-	w.value = b.String()
-	if w.value == "" && w.field == "" {
-		return w, 0, &FilterError{text, w.pos, "nothing to look for"}
-	}
-	return w, i, nil
-}
-
-// readQuoted reads from the quote at i and returns where the closing one is.
-func readQuoted(text string, i int, into *strings.Builder) (int, error) {
-	for j := i + 1; j < len(text); j++ {
-		switch text[j] {
-		case '"':
-			return j, nil
-		case '\\':
-			if j+1 < len(text) && (text[j+1] == '"' || text[j+1] == '\\') {
-				j++
-			}
-		}
-		into.WriteByte(text[j])
-	}
-	return 0, &FilterError{text, i, "a quote that is not closed"}
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
-
 // filterField is a field of the grammar: how its value becomes a condition.
 type filterField struct {
 	name    string
@@ -192,8 +110,8 @@ var filterFields = []filterField{
 	{"session", matching("calls.session")},
 	{"status", statusTerm},
 	{"fault", faultTerm},
-	{"cache", oneOf("calls.cache = ?", "hit", "miss", "bypass", "off")},
-	{"dropped", yesNo("calls.dropped <> '[]'")},
+	{"cache", cacheTerm},
+	{"dropped", droppedTerm},
 	{"cost", comparing("calls.cost", readMoney)},
 	{"took", comparing("calls.finished_at - calls.started_at", readSpan)},
 	{"first", comparing("calls.first_token_us", readSpan)},
@@ -221,7 +139,7 @@ func (w word) term() (term, *problem) {
 	}
 	compile, ok := lookUpField(w.field)
 	if !ok {
-		return term{}, &problem{w.pos, fmt.Sprintf("there is no field %q; quote it to look for the text", w.field)}
+		return term{}, &problem{w.fieldPos(), unknownField(w.field)}
 	}
 	if w.value == "" {
 		return term{}, &problem{w.valuePos, fmt.Sprintf("%s: needs a value", w.field)}
@@ -294,11 +212,42 @@ func attempting(condition, expression string) func(string) (term, string) {
 
 // anywhere matches a bare word in what a screen shows of a call.
 func anywhere(value string) (term, string) {
-	call, arg := textMatch(`concat_ws(char(10), calls.id, calls.project, calls.client, calls.session, calls.key,
+	call, arg := textMatch(`concat_ws(char(10), calls.project, calls.client, calls.session, calls.key,
 		calls.model_requested, calls.route, calls.status, calls.http_status, calls.error, calls.error_text, calls.provider, calls.model,
 		calls.model_reported, calls.upstream_request_id, calls.dropped, calls.tags, calls.user_agent)`, loose(value))
 	attempt, _ := textMatch("concat_ws(char(10), a.provider || '/' || a.model, a.key, a.outcome, a.error)", loose(value))
-	return term{sql: call + " OR " + attemptsOf + attempt + ")", args: []any{arg, arg}}, ""
+	t := term{sql: call + " OR " + attemptsOf + attempt + ")", args: []any{arg, arg}}
+	for _, pattern := range idPatterns(value) {
+		t.sql, t.args = t.sql+" OR calls.id GLOB ?", append(t.args, pattern)
+	}
+	return t, ""
+}
+
+const (
+	leastIDEnd   = 4 // letters of the end of an id that name a call
+	leastIDBegin = 6 // and of its beginning, which is the time: fewer are those of weeks of calls
+)
+
+// idPatterns are the forms of an id that a word may be: its end, its beginning,
+// or a pattern for all of it. In the middle of an id nobody looks for anything.
+func idPatterns(value string) []string {
+	letters := strings.Trim(value, "*?")
+	for i := range len(letters) {
+		c := letters[i] | 0x20
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return nil
+		}
+	}
+	id := strings.ToUpper(value)
+	switch {
+	case letters != value && len(letters) >= leastIDEnd:
+		return []string{id}
+	case letters != value || len(value) < leastIDEnd:
+		return nil
+	case len(value) < leastIDBegin:
+		return []string{"*" + id}
+	}
+	return []string{"*" + id, id + "*"}
 }
 
 // loose lets a pattern stand anywhere in a longer text.
@@ -313,61 +262,6 @@ func tagTerm(tag string) func(string) (term, string) {
 	return func(value string) (term, string) {
 		match, arg := textMatch("t.value", value)
 		return term{sql: "EXISTS (SELECT 1 FROM json_each(calls.tags) t WHERE t.key = ? AND " + match + ")", args: []any{tag, arg}}, ""
-	}
-}
-
-func statusTerm(value string) (term, string) {
-	value = strings.ToLower(value)
-	statuses := []string{
-		string(StatusOK), string(StatusError), string(StatusTruncated), string(StatusClientGone),
-		string(StatusBlocked), string(StatusRunning), string(StatusInterrupted),
-	}
-	if slices.Contains(statuses, value) {
-		return term{sql: "calls.status = ?", args: []any{value}}, ""
-	}
-	if class, ok := strings.CutSuffix(value, "xx"); ok && len(class) == 1 && class >= "1" && class <= "5" {
-		return term{sql: "calls.http_status / 100 = ?", args: []any{int64(class[0] - '0')}}, ""
-	}
-	if code, err := strconv.Atoi(value); err == nil && code >= 100 && code <= 999 {
-		return term{sql: "calls.http_status = ?", args: []any{int64(code)}}, ""
-	}
-	return term{}, fmt.Sprintf("status: takes %s, a code such as 429 or a class such as 5xx", strings.Join(statuses, ", "))
-}
-
-func faultTerm(value string) (term, string) {
-	faults := []llm.Fault{
-		llm.Connect, llm.Reset, llm.Timeout, llm.RateLimited, llm.Quota, llm.Overloaded, llm.ServerError, llm.ErrorInBody,
-		llm.Malformed, llm.Empty, llm.Auth, llm.ModelNotFound, llm.ContextLength, llm.Refused, llm.RefusedRequest,
-		llm.Truncated, llm.ClientGone, llm.DeadlineReached, llm.NotRecorded,
-	}
-	names := []string{OutcomeSkipped, OutcomeLostHedge, OutcomeInterrupted}
-	for _, f := range faults {
-		names = append(names, string(f))
-	}
-	if value = strings.ToLower(value); !slices.Contains(names, value) {
-		return term{}, "fault: takes " + strings.Join(names, ", ")
-	}
-	return term{sql: attemptsOf + "a.outcome = ?)", args: []any{value}}, ""
-}
-
-func oneOf(sql string, allowed ...string) func(string) (term, string) {
-	return func(value string) (term, string) {
-		if value = strings.ToLower(value); slices.Contains(allowed, value) {
-			return term{sql: sql, args: []any{value}}, ""
-		}
-		return term{}, "it takes " + strings.Join(allowed, ", ")
-	}
-}
-
-func yesNo(sql string) func(string) (term, string) {
-	return func(value string) (term, string) {
-		switch strings.ToLower(value) {
-		case "yes":
-			return term{sql: sql}, ""
-		case "no":
-			return term{sql: "NOT (" + sql + ")"}, ""
-		}
-		return term{}, "it takes yes or no"
 	}
 }
 

@@ -136,10 +136,24 @@ func TestFilterErrorsPointAtTheirPlace(t *testing.T) {
 		"a !":                            {2, "nothing to look for"},
 		`""`:                             {0, "nothing to look for"},
 		"status:weird":                   {7, "status: takes ok"},
+		"status:failed":                  {7, "did you mean status:error?"},
+		"took:>5s !status:fail":          {17, "did you mean status:error?"},
+		"status:eror":                    {7, "did you mean status:error?"},
+		"status:client-gone":             {7, "did you mean status:client_gone?"},
+		"status:cancelled":               {7, "did you mean status:client_gone?"},
+		"status:trunc":                   {7, "did you mean status:truncated?"},
+		"fault:429":                      {6, "did you mean fault:rate_limited?"},
+		"fault:ratelimit":                {6, "did you mean fault:rate_limited?"},
+		"cache:yes":                      {6, "did you mean cache:hit?"},
+		"dropped:true":                   {8, "did you mean dropped:yes?"},
+		"stauts:ok":                      {0, "did you mean status:?"},
+		"a !modle:x":                     {3, "did you mean model:?"},
+		"latency:>5s":                    {0, "did you mean took:?"},
+		"tag:x":                          {0, "did you mean tag.K:?"},
 		"status:9xx":                     {7, "status: takes"},
-		"fault:weird":                    {6, "fault: takes skipped"},
+		"fault:weird":                    {6, "fault: takes timeout"},
 		"cache:maybe":                    {6, "hit, miss"},
-		"dropped:maybe":                  {8, "yes or no"},
+		"dropped:maybe":                  {8, "dropped: takes yes, no"},
 		"tries:many":                     {6, "a number"},
 		"since:whenever":                 {6, "neither a span"},
 		"model:":                         {6, "needs a value"},
@@ -162,6 +176,71 @@ func TestFilterErrorShowsACaret(t *testing.T) {
 	want := "reading the filter: it takes a span, such as >5s or >300ms\n  \\x1b took:>5x\n            ^"
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// TestWordsFindIDs: a word names a call by the end or the beginning of its id
+// and is no text to be found in the middle of all of them.
+func TestWordsFindIDs(t *testing.T) {
+	s := openStore(t, Options{})
+	r := openReader(t, s.Path())
+	var id string
+	for i := range 3 {
+		c, a := ended(begun(i * 3600))
+		commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
+		if i == 1 {
+			id = c.ID
+		}
+	}
+	for word, want := range map[string]int{
+		id: 1, strings.ToLower(id): 1, id[22:]: 1, id[20:]: 1, id[:10]: 1, id[:6]: 1, id[:12] + "*": 1, "*" + id[22:]: 1, "!" + id[22:]: 2,
+		id[:2]: 0, id[:4]: 0, id[24:]: 0, id[8:14]: 0, "*" + id[8:14] + "*": 1, "*": 3,
+	} {
+		f, err := ParseFilter(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err := r.Calls(t.Context(), Query{Filter: f}); err != nil || len(list) != want {
+			t.Errorf("%s finds %d of 3 calls, %v; want %d", word, len(list), err, want)
+		}
+	}
+}
+
+// TestFilterValues: every word that completion offers can be run, and every
+// word that is meant is one of them.
+func TestFilterValues(t *testing.T) {
+	for _, field := range FilterFields() {
+		for _, v := range FilterValues(field) {
+			if _, err := ParseFilter(field + ":" + v); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for field, words := range otherWords {
+		for word, meant := range words {
+			if field == "" {
+				meant, field = "x", meant // a field: it must be one
+				if _, ok := lookUpField(field); !ok {
+					t.Errorf("%s: there is no field %s", word, field)
+				}
+				field = ""
+				continue
+			}
+			if !slices.Contains(FilterValues(field), meant) {
+				t.Errorf("%s:%s: there is no %s", field, word, meant)
+			}
+		}
+	}
+}
+
+func TestSlips(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"listen", "lisen", 1}, {"listen", "litsen", 1}, {"abc", "xyz", 3}, {"kitten", "sitting", 3}} {
+		if got := Slips(c.a, c.b); got != c.want || Slips(c.b, c.a) != c.want {
+			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
+		}
 	}
 }
 

@@ -322,6 +322,7 @@ func (m *app) promptKey(msg tea.KeyMsg) {
 	switch msg.String() {
 	case "enter":
 		if p.wrong != nil {
+			p.insist()
 			return
 		}
 		p.remember()

@@ -189,6 +189,13 @@ func TestFilterWhileTyping(t *testing.T) {
 		{"/ f a u l", "gpt-5-mini", "0 of"}, // not yet a field: it may become one
 		{"/ o p u s space ! p r o v", "claude-opus-4-5", "gpt-5-mini"},
 		{"/ t o o k : >", "gpt-5-mini", "0 of"},
+		{"/ s t a t u s : e r", " error interrupted\n", "did you mean"}, // not wrong yet
+		{"/ s t a t u s : e r enter", "^ there is no status:er; did you mean status:error?", ""},
+		{"/ s t a t u s : f a i l", "^ there is no status:fail; did you mean status:error?", ""},
+		{"/ S t a t u s : e r r tab", "/Status:error", ""},
+		{"/ f a u l t : m o d tab", "fault:model_not_found", ""},
+		{"/ t a r g e t : a z tab", "target:azure/gpt-5", ""},
+		{"/ m o d e l : \" c l a u d e - o tab", "model:claude-opus-4-5", ""},
 		{"/ p r o v enter", "0 of", "gpt-5-mini"},
 		{"/ p r o v space", "0 of", "gpt-5-mini"},
 		{"/ o p u s space p r o v ctrl+a", "0 of", "claude-opus-4-5"}, // nobody types at it

@@ -16,11 +16,14 @@ import (
 // key; one that cannot be read keeps the previous result and shows where it
 // broke.
 type prompt struct {
-	open    bool
-	text    string
-	at      int    // byte offset of the cursor in text
-	before  string // the filter when the prompt was opened
-	wrong   *store.FilterError
+	open   bool
+	text   string
+	at     int    // byte offset of the cursor in text
+	before string // the filter when the prompt was opened
+	wrong  *store.FilterError
+
+	insisted bool // it was asked for all the same
+
 	history []string // oldest first
 	past    int      // entries back from the present; 0 is what is typed
 	typed   string   // what was typed before going back
@@ -123,7 +126,15 @@ func (p *prompt) remember() {
 // word is the beginning of the word that is typed: where it starts, the field
 // it names with its colon, what is typed of the value.
 func (p *prompt) word() (start int, field, value string) {
-	start = strings.LastIndexFunc(p.text[:p.at], unicode.IsSpace) + 1
+	quoted := false
+	for i, r := range p.text[:p.at] {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case unicode.IsSpace(r) && !quoted:
+			start = i + utf8.RuneLen(r)
+		}
+	}
 	word := p.text[start:p.at]
 	if rest, ok := strings.CutPrefix(word, "!"); ok {
 		word, start = rest, start+1
@@ -143,17 +154,22 @@ func (p *prompt) unfinished() bool {
 	})
 }
 
-// fixedValues are the values of fields that are not looked up in the record.
-var fixedValues = map[string][]string{
-	"status":  {"ok", "error", "truncated", "client_gone", "blocked", "running", "interrupted"},
-	"fault":   {"timeout", "rate_limited", "overloaded", "server_error", "auth", "quota", "connect", "reset", "refused", "truncated", "skipped"},
-	"cache":   {"hit", "miss", "bypass", "off"},
-	"dropped": {"yes", "no"},
-	"since":   {"15m", "1h", "24h", "today", "yesterday", "7d"},
-	"took":    {">5s", ">30s"},
-	"first":   {">2s", ">10s"},
-	"tries":   {">1"},
-	"cost":    {">0.01", ">0.1", ">1"},
+// usualValues are figures to begin with, for fields that take any.
+var usualValues = map[string][]string{
+	"status": {"4xx", "5xx", "429"},
+	"since":  {"15m", "1h", "24h", "today", "yesterday", "7d"},
+	"took":   {">5s", ">30s"},
+	"first":  {">2s", ">10s"},
+	"tries":  {">1"},
+	"cost":   {">0.01", ">0.1", ">1"},
+}
+
+// values are what a field can be completed to.
+func values(field string, known map[string][]string) []string {
+	if list := append(store.FilterValues(field), usualValues[field]...); list != nil {
+		return list
+	}
+	return known[field]
 }
 
 // choices are what the word could become.
@@ -168,12 +184,8 @@ func (p *prompt) choices(known map[string][]string) []string {
 		}
 		return out
 	}
-	values := fixedValues[field]
-	if values == nil {
-		values = known[field]
-	}
 	var out []string
-	for _, v := range values {
+	for _, v := range values(strings.ToLower(field), known) {
 		if strings.Contains(strings.ToLower(v), strings.ToLower(strings.Trim(typed, `"`))) {
 			out = append(out, quoted(v))
 		}
@@ -215,10 +227,21 @@ func (p *prompt) complete(known map[string][]string) {
 	p.text, p.at = p.text[:start]+common+p.text[p.at:], start+len(common)
 }
 
+// insist shows what is wrong though the word could still become right.
+func (p *prompt) insist() { p.insisted = true }
+
+// begun tells whether what is wrong is only that the word at the cursor is not
+// typed to its end.
+func (p *prompt) begun(choices []string) bool {
+	start, field, typed := p.word()
+	return !p.insisted && p.at == len(p.text) && field != "" && p.wrong.Pos >= start &&
+		slices.ContainsFunc(choices, func(c string) bool { return strings.HasPrefix(c, strings.ToLower(typed)) })
+}
+
 // check reads the filter; what cannot be read is remembered with its place.
 func (p *prompt) check() bool {
 	_, err := store.ParseFilter(p.text)
-	p.wrong = nil
+	p.wrong, p.insisted = nil, false
 	if e, ok := errors.AsType[*store.FilterError](err); ok {
 		p.wrong = e
 	}
@@ -243,8 +266,9 @@ func (p *prompt) render(m *app, w int) []string {
 	n.add(style{}, k.clip(tail, max(w-n.w-width(count)-2, 0)))
 	n.to(w - width(count) - 1)
 	n.add(k.dim, count)
-	below := " " + strings.Join(p.choices(m.snap.known), " ")
-	if p.wrong != nil {
+	choices := p.choices(m.snap.known)
+	below := " " + strings.Join(choices, " ")
+	if p.wrong != nil && !p.begun(choices) {
 		caret := max(2+width(k.shown(p.text[:p.wrong.Pos]))-from, 1)
 		below = spaces(caret) + k.alarm.paint("^ "+k.outside(p.wrong.Msg, max(w-caret-2, 1)))
 		return []string{k.clip(n.String(), w), below}
