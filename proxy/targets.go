@@ -91,7 +91,8 @@ func (h *Health) Command(routes []RouteConfig, args []string) (string, error) {
 
 // Command answers a command of another process: "targets" with list, reset,
 // disable or enable, by the JSON list of [TargetHealth] after it; "caps" by
-// that of the caps; "cache" does what [CacheCommand] does.
+// that of the caps; "cache" does what [CacheCommand] does, "reprice" what
+// [RepriceCommand] does, and moves the caps along.
 func (g *Gateway) Command(verb string, args []string) (string, error) {
 	switch verb {
 	case "targets":
@@ -100,6 +101,10 @@ func (g *Gateway) Command(verb string, args []string) (string, error) {
 		return string(text), err
 	case "cache":
 		return CacheCommand(context.Background(), g.store, args)
+	case "reprice":
+		text, err := reprice(context.Background(), g.store, g.ledger, args)
+		g.saveCaps()
+		return text, err
 	default:
 		return "", fmt.Errorf("this llmgw does not know the command %q; is it older than the one that asks?", verb)
 	}

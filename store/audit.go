@@ -240,17 +240,22 @@ func (r *Reader) EachCharge(ctx context.Context, since time.Time, f func(Charge)
 			if a.Outcome == OutcomeRunning || !a.Charged() || a.StartedAt.Before(since) {
 				continue
 			}
-			charge := Charge{
-				Call: c.ID, N: a.N, At: a.StartedAt, Project: c.Project, Client: c.Client, Session: c.Session, Key: c.Key,
-				Provider: a.Provider, Model: a.Model, Route: c.Route, Amount: a.Cost,
-			}
-			if !charge.Amount.Known {
-				charge.Amount = a.Held
-			}
-			if err := f(charge); err != nil {
+			if err := f(chargeOf(c, a)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// chargeOf is the money of an attempt of c.
+func chargeOf(c *Call, a *Attempt) Charge {
+	charge := Charge{
+		Call: c.ID, N: a.N, At: a.StartedAt, Project: c.Project, Client: c.Client, Session: c.Session, Key: c.Key,
+		Provider: a.Provider, Model: a.Model, Route: c.Route, Amount: a.Cost,
+	}
+	if !charge.Amount.Known {
+		charge.Amount = a.Held
+	}
+	return charge
 }

@@ -178,7 +178,7 @@ type Removed struct {
 // are kept, and waits until they are gone.
 func (s *Store) RemoveCached(ctx context.Context, calls ...string) (Removed, error) {
 	var out Removed
-	err := s.in.errand(ctx, func() (err error) {
+	err := s.in.errand(ctx, func(int64) (err error) {
 		out, err = s.writer.cached.removeCalls(calls)
 		return err
 	})

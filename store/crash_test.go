@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 		beKilled(path)
 		os.Exit(1) // only a failure returns
 	}
+	if path := os.Getenv(repriceEnv); path != "" {
+		fmt.Fprintln(os.Stderr, repriceAndBeKilled(path))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

@@ -7,13 +7,13 @@ import (
 // errand is something to be done in a transaction of its own, beside the
 // changes, by the writer for somebody who waits.
 type errand struct {
-	do   func() error
-	done chan error // takes one value
+	do   func(seq int64) error // with the change sequence of the transaction
+	done chan error            // takes one value
 }
 
 // errand has the writer do something and returns what came of it. When ctx
 // ends first its error is returned; it may still be done then.
-func (q *inbox) errand(ctx context.Context, do func() error) error {
+func (q *inbox) errand(ctx context.Context, do func(seq int64) error) error {
 	e := &errand{do, make(chan error, 1)}
 	q.mu.Lock()
 	if q.closing {
@@ -44,7 +44,7 @@ func (w *writer) doErrands() (bool, error) {
 	list := w.in.takeErrands()
 	for _, e := range list {
 		e.done <- w.transact(func(seq int64) error {
-			if err := e.do(); err != nil {
+			if err := e.do(seq); err != nil {
 				return err
 			}
 			return w.setSeq.with(seq).exec()

@@ -152,7 +152,8 @@ func (w *writer) removeCall(c oldCall) (freed, end int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	return freed, end, w.tidy.dropCall.with(c.n).exec()
+	return freed, end, errors.Join(
+		w.reprices.drop.with(attemptKey(c.n, 0), attemptKey(c.n, MaxAttempts)).exec(), w.tidy.dropCall.with(c.n).exec())
 }
 
 // vacuum gives free pages beyond freePages back to the disk.

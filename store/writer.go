@@ -39,15 +39,16 @@ const changeSeq = `max((SELECT value FROM meta WHERE name = 'change_seq'), (SELE
 // writer is the only code that changes the file. Its goroutine owns all fields
 // but those under mu.
 type writer struct {
-	path   string
-	opt    Options
-	in     *inbox
-	c      *conn
-	ledger *ledger
-	bodies *bodyTable
-	cached *cachedTable
-	wal    *walKeeper
-	tidy   *tidier
+	path     string
+	opt      Options
+	in       *inbox
+	c        *conn
+	ledger   *ledger
+	bodies   *bodyTable
+	cached   *cachedTable
+	reprices *repriceTable
+	wal      *walKeeper
+	tidy     *tidier
 
 	seq         int64  // of the last committed transaction
 	committed   uint64 // changes of the inbox that are committed
@@ -473,6 +474,9 @@ func (w *writer) load() (err error) {
 		return err
 	}
 	if w.cached, err = newCachedTable(w.c); err != nil {
+		return err
+	}
+	if w.reprices, err = newRepriceTable(w.c); err != nil {
 		return err
 	}
 	if w.tidy, err = newTidier(w.c); err != nil {
