@@ -198,3 +198,36 @@ func (r *Reader) Faults(ctx context.Context, provider, model string, since time.
 		first, faultsAmong, provider, model, model, 10*limit)
 	return list, err
 }
+
+// CapRefusal is a target that was skipped for want of money.
+type CapRefusal struct {
+	At   time.Time
+	Call string // id
+	Said string // by the cap, which it names: "cap day: of 20 USD …"
+}
+
+// By returns the rest of what was said where it was by that cap.
+func (r *CapRefusal) By(c *Cap) (said string, ok bool) {
+	name := "cap " + c.Name
+	if c.Each != "" {
+		name += " of " + c.Each
+	}
+	said, ok = strings.CutPrefix(r.Said, name)
+	return strings.TrimPrefix(said, ":"), ok && (strings.HasPrefix(said, ": of ") || strings.HasPrefix(said, " lets no "))
+}
+
+// CapRefusals returns what caps refused since an instant, newest first, among
+// the newest few thousand attempts.
+func (r *Reader) CapRefusals(ctx context.Context, since time.Time, limit int) (list []CapRefusal, err error) {
+	first, err := r.firstAttempt(ctx, since.Add(-lateStart))
+	if err != nil {
+		return nil, err
+	}
+	err = r.each(ctx, func(f *fields) error {
+		list = append(list, CapRefusal{Call: f.text(), At: f.time(), Said: f.text()})
+		return nil
+	}, `SELECT coalesce((SELECT id FROM calls WHERE n = k / 1024), ''), started_at, error FROM
+			(SELECT k, started_at, error, skipped FROM attempts WHERE k >= ? ORDER BY k DESC LIMIT ?)
+		WHERE skipped = 'cap' AND started_at >= ? ORDER BY k DESC LIMIT ?`, first, faultsAmong, micros(since), limit)
+	return list, err
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -83,6 +84,44 @@ func BenchmarkUse(b *testing.B) {
 		list, _, err := r.Use(context.Background(), epoch, epoch.Add(24*time.Hour), 60)
 		if err != nil || len(list) != 7 {
 			b.Fatal(len(list), err)
+		}
+	}
+}
+
+// TestCapRefusals: what caps refused since an instant, newest first, by which
+// cap and for which value of its each.
+func TestCapRefusals(t *testing.T) {
+	s := openStore(t, Options{})
+	said := []string{"cap day: of 1 USD 1 are spent", "cap day of a: of 1 USD 1 are spent", "cap day lets no call pass whose model has no known price", ""}
+	for i, text := range said {
+		c, a := begun(i * 60)
+		a.Outcome, a.Skipped, a.Error = OutcomeSkipped, "cap", text
+		if text == "" {
+			a.Skipped = "breaker"
+		}
+		commit(t, s, Change{Call: c, Attempts: []*Attempt{a}})
+	}
+	r := openReader(t, s.Path())
+	for _, c := range []struct {
+		since time.Time
+		limit int
+		want  []int
+	}{{epoch, 10, []int{2, 1, 0}}, {epoch, 1, []int{2}}, {epoch.Add(time.Minute), 10, []int{2, 1}}, {epoch.Add(time.Hour), 10, nil}} {
+		list, err := r.CapRefusals(t.Context(), c.since, c.limit)
+		var got []int
+		for _, f := range list {
+			got = append(got, slices.Index(said, f.Said))
+		}
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("since %v: %v, %v; want %v", c.since, got, err, c.want)
+		}
+	}
+	for text, want := range map[string][2]bool{said[0]: {true, false}, said[1]: {false, true}, said[2]: {true, false}, "cap day2: of 1": {}} {
+		f := CapRefusal{Said: text}
+		_, all := f.By(&Cap{Name: "day"})
+		_, one := f.By(&Cap{Name: "day", Each: "a"})
+		if all != want[0] || one != want[1] {
+			t.Errorf("%q: by day %v, by day of a %v", text, all, one)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,23 +24,52 @@ func (v view) capLines(a area) []string {
 		return []string{" " + k.dim.paint("CAPS") + "  none: nothing limits what is spent. In llmgw.toml:",
 			`         [[cap]]  name = "daily"  usd = "10.00"  per = "day"`}
 	}
-	room := len(v.caps)
+	list, blocked := v.capList()
+	room := len(list)
 	if most := max(a.h/3, 2); room > most {
 		room = most - 1
+		slices.SortStableFunc(list, func(x, y store.Cap) int { return capWeight(&y, blocked) - capWeight(&x, blocked) })
 	}
 	t := v.capTable(a.w)
 	lines := []string{k.dim.paint(t.head(k))}
 	for i := range room {
-		c := v.caps[i].At(v.now)
-		lines = append(lines, t.row(v, &c))
+		lines = append(lines, t.row(v, &list[i], blocked[capKey(&list[i])]))
 	}
-	if room < len(v.caps) {
-		lines = append(lines, k.dim.paint(fmt.Sprintf("   %d more: llmgw spend --caps", len(v.caps)-room)))
+	if room < len(list) {
+		lines = append(lines, k.dim.paint(fmt.Sprintf("   %d more: llmgw spend --caps", len(list)-room)))
 	}
+	lines = append(lines, v.blockageLines(a.w, max(a.h/8, 1))...)
 	if !v.server.Alive && !v.capsAt.IsZero() {
 		lines = append(lines, " "+k.dim.paint("as saved "+v.clock(v.capsAt)+", when llmgw last ran"))
 	}
 	return lines
+}
+
+// capKey tells caps apart: the name, and the value of its each.
+func capKey(c *store.Cap) [2]string { return [2]string{c.Name, c.Each} }
+
+// capList is the caps as of now, and which of them block.
+func (v view) capList() ([]store.Cap, map[[2]string]*blockage) {
+	list := make([]store.Cap, len(v.caps))
+	for i := range v.caps {
+		list[i] = v.caps[i].At(v.now)
+	}
+	blocked := map[[2]string]*blockage{}
+	for _, b := range v.blocking(v.now) {
+		blocked[capKey(&b.cap)] = &b
+	}
+	return list, blocked
+}
+
+// capWeight is how much a cap matters where not all fit.
+func capWeight(c *store.Cap, blocked map[[2]string]*blockage) int {
+	switch {
+	case blocked[capKey(c)] != nil:
+		return 2
+	case c.State == store.CapWarn:
+		return 1
+	}
+	return 0
 }
 
 // capTable is the widths of the columns.
@@ -105,7 +135,7 @@ func (t *capTable) head(k *look) string {
 	return text
 }
 
-func (t *capTable) row(v view, c *store.Cap) string {
+func (t *capTable) row(v view, c *store.Cap, b *blockage) string {
 	k := v.look
 	n := line{}
 	n.add(k.text, " "+k.fit(k.outside(c.Name, t.name), t.name)+" ")
@@ -113,18 +143,21 @@ func (t *capTable) row(v view, c *store.Cap) string {
 		n.add(k.dim, k.fit(k.outside(capScope(c), t.scope), t.scope)+" ")
 	}
 	st := v.capStyle(c)
+	if b != nil {
+		st = k.blockedStyle
+	}
 	n.add(st, k.meter(c.Spent, c.Held, c.Limit, t.bar))
 	resets := "never"
 	if !c.ResetsAt.IsZero() {
 		resets = span(c.ResetsAt.Sub(v.now))
 	}
 	if t.wide {
-		n.add(k.text, k.fitRight(usd(c.Spent), 9)+k.fitRight(usd(c.Held), 9)+k.fitRight(usd(c.Limit), 9)+k.fitRight(usd(c.Left()), 9)+k.fitRight(resets, 8))
+		n.add(k.text, k.fitRight(cents(c.Spent), 9)+k.fitRight(cents(c.Held), 9)+k.fitRight(wholeUSD(c.Limit), 9)+k.fitRight(cents(c.Left()), 9)+k.fitRight(resets, 8))
 	} else {
-		n.add(k.text, k.fitRight(usd(c.Spent)+"/"+strings.TrimPrefix(usd(c.Limit), "$"), 13)+k.fitRight(usd(c.Left()), 9)+k.fitRight(resets, 7))
+		n.add(k.text, k.fitRight(cents(c.Spent)+"/"+strings.TrimPrefix(wholeUSD(c.Limit), "$"), 13)+k.fitRight(cents(c.Left()), 9)+k.fitRight(resets, 7))
 	}
 	if t.rate > 0 {
-		n.add(st, "  "+v.projection(c))
+		n.add(st, "  "+v.projection(c, b))
 	}
 	return n.String()
 }
@@ -132,8 +165,6 @@ func (t *capTable) row(v view, c *store.Cap) string {
 // capStyle marks caps that are almost or wholly spent.
 func (v view) capStyle(c *store.Cap) style {
 	switch {
-	case c.State == store.CapBlocked:
-		return v.look.blockedStyle
 	case filled(c) >= almostFull || !c.ExhaustedAt.IsZero():
 		return v.look.slowStyle
 	}
@@ -149,15 +180,15 @@ func filled(c *store.Cap) float64 {
 
 // projection is where the rate of the last minutes leads. It is told only while
 // a server runs, and of 5 minutes of spending at least.
-func (v view) projection(c *store.Cap) string {
+func (v view) projection(c *store.Cap, b *blockage) string {
 	k := v.look
 	mark := ""
 	if filled(c) >= almostFull {
 		mark = k.slow + " "
 	}
 	switch {
-	case c.State == store.CapBlocked:
-		return k.blocked + " blocking now"
+	case b != nil:
+		return b.short(k)
 	case !v.server.Alive || !c.BurnPerHour.Known:
 		if mark != "" {
 			return mark + "almost full"
@@ -166,16 +197,16 @@ func (v view) projection(c *store.Cap) string {
 	case !c.ExhaustedAt.IsZero() && c.ExhaustedAt.After(v.now):
 		return k.slow + " full in " + span(c.ExhaustedAt.Sub(v.now))
 	case c.ResetsAt.IsZero() || c.Per == "rolling":
-		return mark + usd(c.BurnPerHour.Money) + "/h"
+		return mark + cents(c.BurnPerHour.Money) + "/h"
 	}
 	left := c.ResetsAt.Sub(v.now).Hours()
-	return mark + "ends at " + usd(c.Spent+price.Money(float64(c.BurnPerHour.Money)*left))
+	return mark + "ends at " + cents(c.Spent+price.Money(float64(c.BurnPerHour.Money)*left))
 }
 
 // burnLine is what was spent today and how fast, with the hours as bars.
 func (d *spendData) burnLine(v view, w int) string {
 	k := v.look
-	text := " " + k.dim.paint("TODAY") + " " + usd(d.today) + "   burn " + d.burnWords(v) + "   "
+	text := " " + k.dim.paint("TODAY") + " " + cents(d.today) + "   burn " + d.burnWords(v) + "   "
 	if room := w - width(text) - 1; room >= 24 {
 		text += k.sparkline(d.hours(24))
 	}
@@ -188,10 +219,10 @@ func (d *spendData) burnWords(v view) string {
 	case !v.server.Alive:
 		now = "none, llmgw is not running"
 	case burn.Known:
-		now = usd(burn.Money) + "/h now"
+		now = cents(burn.Money) + "/h now"
 	}
 	if hours := float64(len(d.quarters)) / 4; hours > 0 {
-		now += ", " + usd(price.Money(float64(d.today)/hours)) + "/h mean"
+		now += ", " + cents(price.Money(float64(d.today)/hours)) + "/h mean"
 	}
 	return now
 }
@@ -227,16 +258,16 @@ func (d *spendData) burnChart(v view, w int) []string {
 			most, peak = n, i
 		}
 	}
-	head := " " + k.dim.paint("TODAY") + " " + usd(d.today) + "   burn " + d.burnWords(v)
+	head := " " + k.dim.paint("TODAY") + " " + cents(d.today) + "   burn " + d.burnWords(v)
 	if most > 0 {
 		at := store.DayStart(v.now.In(v.zone)).Add(time.Duration(peak) * 30 * time.Minute)
-		head += fmt.Sprintf("   peak %s/h at %s", usd(price.Money(2*most)), at.Format("15:04"))
+		head += fmt.Sprintf("   peak %s/h at %s", cents(price.Money(2*most)), at.Format("15:04"))
 	}
 	lines := []string{k.clip(head, w)}
 	for y := height - 1; y >= 0; y-- {
 		scale := ""
 		if y == height-1 && most > 0 {
-			scale = usd(price.Money(2*most)) + "/h"
+			scale = cents(price.Money(2*most)) + "/h"
 		}
 		lines = append(lines, " "+k.dim.paint(k.fitRight(scale, 10))+" "+k.activeStyle.paint(chartRow(k, parts, most, y, height)))
 	}

@@ -21,7 +21,7 @@ func (f *feed) totals(ctx context.Context, s *snapshot, again bool, now time.Tim
 	if s.today, err = f.spentToday(ctx, now); err != nil {
 		return err
 	}
-	if err = f.states(ctx, s); err != nil {
+	if err = f.states(ctx, s, now); err != nil {
 		return err
 	}
 	if s.total, err = f.r.Count(ctx, store.Query{}); err != nil {
@@ -39,16 +39,26 @@ func (f *feed) totals(ctx context.Context, s *snapshot, again bool, now time.Tim
 	return nil
 }
 
+// refusalsRead is how many refusals are enough to know which caps refuse.
+const refusalsRead = 100
+
 // pulseColumns is how finely the hour is drawn.
 const pulseColumns = 16
 
-func (f *feed) states(ctx context.Context, s *snapshot) (err error) {
+func (f *feed) states(ctx context.Context, s *snapshot, now time.Time) (err error) {
 	if s.setup, _, err = f.r.Setup(ctx); err != nil {
 		return err
 	}
 	if s.caps, s.capsAt, err = f.r.Caps(ctx); err != nil {
 		return err
 	}
+	var refusals []store.CapRefusal
+	if len(s.caps) > 0 {
+		if refusals, err = f.r.CapRefusals(ctx, now.Add(-refusalSpan), refusalsRead); err != nil {
+			return err
+		}
+	}
+	s.blocked = blockages(s.caps, refusals, now)
 	if s.targets, _, err = f.r.Targets(ctx); err != nil {
 		return err
 	}

@@ -52,19 +52,10 @@ func (m *app) state(room int) string {
 	var parts []string // most important first
 	parts = append(parts, m.serving(room))
 	if s.path != "" && s.err == nil {
-		parts = append(parts, m.spent(room))
+		parts = append(parts, m.spent(room), m.blocks(room))
 		parts = append(parts, m.hour(room)...)
 	}
-	out := ""
-	for _, p := range order(parts) {
-		if p == "" {
-			continue
-		}
-		if out != "" {
-			out += "  "
-		}
-		out += p
-	}
+	out := strings.Join(kept(order(parts)), "  ")
 	for i := len(parts) - 1; i > 0 && width(out) > room; i-- {
 		parts[i] = ""
 		out = strings.Join(kept(order(parts)), "  ")
@@ -72,12 +63,12 @@ func (m *app) state(room int) string {
 	return k.clip(out, room)
 }
 
-// order puts the parts as they stand on the screen: state, hour, money.
+// order puts the parts as they stand on the screen: state, hour, caps, money.
 func order(parts []string) []string {
-	if len(parts) < 2 {
+	if len(parts) < 3 {
 		return parts
 	}
-	return append(append([]string{parts[0]}, parts[2:]...), parts[1])
+	return append(append([]string{parts[0]}, parts[3:]...), parts[2], parts[1])
 }
 
 func kept(parts []string) []string {
@@ -146,7 +137,10 @@ func (m *app) spent(room int) string {
 	}
 	text := cents(c.Spent) + "/" + wholeUSD(c.Limit)
 	if room >= 60 {
-		text = k.outside(c.Name, 12) + " " + text + " " + k.capStyle(c).paint(k.meter(c.Spent, c.Held, c.Limit, 12))
+		text = k.outside(c.Name, 12) + " " + text
+		if room >= 120 || len(s.blocked) == 0 { // else what blocks needs the room
+			text += " " + k.capStyle(c).paint(k.meter(c.Spent, c.Held, c.Limit, 12))
+		}
 	} else {
 		text = k.capStyle(c).paint(text)
 	}

@@ -36,6 +36,8 @@ func (m *app) middle() []string {
 		return m.look.box(m.detail.render(whole, v), whole)
 	case m.screen == screenBody:
 		return m.look.box(m.body.render(whole, v), whole)
+	case m.snap.err != nil && m.snap.empty():
+		return m.look.box(m.blank(whole), whole)
 	case m.screen == screenProviders:
 		return m.look.box(m.providers.render(whole, v), whole)
 	case m.screen == screenSpend:

@@ -86,7 +86,7 @@ func (v *view) judge(c *store.CallRow) outcome {
 
 func (v *view) stand(c *store.CallRow) outcome {
 	k := v.look
-	o := outcome{glyph: k.ok, who: c.Provider}
+	o := outcome{glyph: k.ok, who: orNone(k, lastTried(c))}
 	var again string
 	o.from, o.brief.from, again = k.detour(c)
 	switch c.Status {
@@ -98,7 +98,6 @@ func (v *view) stand(c *store.CallRow) outcome {
 		fallthrough // whoever served it is gone
 	case store.StatusInterrupted:
 		o.glyph, o.style, o.notes = k.lost, k.goneStyle, []string{"lost"}
-		o.who = lastTried(c)
 	case store.StatusError:
 		k.nobody(c, &o)
 		again = ""
@@ -124,7 +123,7 @@ func (v *view) stand(c *store.CallRow) outcome {
 // there to serve it.
 func (s *snapshot) running(c *store.CallRow) bool { return c.Running() && s.server.Alive }
 
-// lastTried is the provider that was tried last.
+// lastTried is the provider that served, else the one that was tried last.
 func lastTried(c *store.CallRow) string {
 	if n := len(c.Attempts); c.Provider == "" && n > 0 {
 		return c.Attempts[n-1].Provider

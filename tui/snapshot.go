@@ -31,6 +31,7 @@ type snapshot struct {
 	setup   store.Setup
 	caps    []store.Cap
 	capsAt  time.Time
+	blocked []blockage // caps that were in the way then
 	targets store.Targets
 	reload  store.Reload
 

@@ -29,6 +29,7 @@ func TestStates(t *testing.T) {
 		{"stopped", stopped.Path(), ""},
 		{"empty", empty.Path(), ""},
 		{"trouble", foreign, ""},
+		{"trouble", foreign, "3"}, // the same below another tab
 		{"missing", missing, ""},
 	} {
 		t.Run(s.name, func(t *testing.T) {
@@ -37,6 +38,9 @@ func TestStates(t *testing.T) {
 				o.Now = func() time.Time { return testNow.Add(12 * time.Minute) }
 			}
 			hidePath(t, &o, s.path)
+			if s.keys != "" {
+				s.name += "-" + s.keys
+			}
 			golden(t, o, "state-"+s.name, s.keys)
 			o.once = true
 			golden(t, o, "state-"+s.name+"-once", s.keys)

@@ -18,6 +18,9 @@ func (m *app) tiny() []string {
 		if c, ok := s.firstCap(m.now); ok {
 			today = " " + k.outside(c.Name, 8) + " " + cents(c.Spent) + " / " + wholeUSD(c.Limit)
 		}
+		if b := m.blocks(0); b != "" {
+			today += "  " + b
+		}
 		lines = append(lines, today)
 		if len(s.window.rows) > 0 {
 			who, rest := v.judge(s.window.rows[0]).words(m.w - 6)
