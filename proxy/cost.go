@@ -68,6 +68,7 @@ func (c *call) charge(a *attempt) {
 		res.Usage = llm.Usage{Raw: res.Usage.Raw, ServiceTier: res.Usage.ServiceTier}
 	}
 	row.Usage, row.ModelReported, row.Finish = res.Usage, cut(res.Model, 256), cut(res.Finish, 64)
+	c.nameLosses(a)
 	c.price(a, &res)
 	c.rec.Usage, c.rec.ModelReported, c.rec.FinishReason = row.Usage, row.ModelReported, row.Finish
 	c.total()

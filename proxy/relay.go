@@ -47,6 +47,7 @@ func (c *call) commit(a *attempt) {
 	c.rec.HTTPStatus, c.rec.UpstreamRequestID = a.resp.StatusCode, a.row.UpstreamRequestID
 	c.live.setPhase(store.LiveStreaming)
 	copyHeader(c.w.Header(), a.resp.Header)
+	c.nameLosses(a)
 	c.answerHeaders(a)
 	c.rest = a.resp.ContentLength
 	if a.c.words.reply != nil {

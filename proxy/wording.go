@@ -149,6 +149,19 @@ func (c *call) nameChanges(w *wording, edits []dialect.Edit) {
 	c.rec.Dropped = slices.Concat(c.unused, w.changes.Paths(dialect.Dropped, dialect.Approximated, dialect.Refused))
 }
 
+// nameLosses keeps what of the attempt's answer the client's dialect has no
+// words for, as far as it has been read.
+func (c *call) nameLosses(a *attempt) {
+	if a.meter == nil {
+		return
+	}
+	for _, name := range a.meter.Result().Lost {
+		if !slices.Contains(c.rec.Dropped, name) {
+			c.rec.Dropped = append(c.rec.Dropped, name)
+		}
+	}
+}
+
 // ofBytes are the headers that say something of an answer's very bytes (RFC 9110
 // section 8, RFC 9530; Content-MD5 and Digest are their predecessors).
 var ofBytes = []string{"Content-Length", "Content-Encoding", "Content-Md5", "Content-Digest", "Repr-Digest", "Digest", "Etag", "Trailer"}

@@ -54,6 +54,10 @@ type Result struct {
 	// UpstreamCost is what OpenRouter says that key is charged, in pico-dollars.
 	UpstreamCost llm.Count
 
+	// Lost names what of the answer the client's dialect has no words for, each
+	// kind once: "answer.image". Only a translation loses anything.
+	Lost []string
+
 	OutputBytes int64 // of generated text, arguments and reasoning, decoded
 	BadEvents   int   // events that could not be read; they were relayed
 }

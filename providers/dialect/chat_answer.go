@@ -36,6 +36,7 @@ func chatChoiceOf(o object, n int) llm.Choice {
 		// These two stay in Extra as well: their place in the answer is their own.
 		chatCited(c.Parts, m.peek("annotations"))
 		c.Parts = append(c.Parts, chatImages(&m)...)
+		c.Parts = append(c.Parts, chatSounds(&m)...)
 		c.Extra = m.rest("message")
 	}
 	c.Extra = append(c.Extra, o.rest("")...)
@@ -56,6 +57,16 @@ func chatFinish(word string) llm.Finish {
 		f.Reason = llm.FinishFilter
 	}
 	return f
+}
+
+// finishOf is why an answer ended for which two reasons were given: what says
+// that something is missing is not taken back.
+func finishOf(said, again llm.Finish) llm.Finish {
+	whole := again.Reason == llm.FinishStop || again.Reason == llm.FinishToolCalls || again.Reason == llm.FinishStopSequence
+	if said.Said() && said.Reason != llm.FinishStop && said.Reason != llm.FinishToolCalls && said.Reason != llm.FinishStopSequence && whole {
+		return said
+	}
+	return again
 }
 
 // chatFinishWord is a finish reason in the protocol's words. One that it has no
@@ -106,6 +117,15 @@ func chatImages(o *object) []llm.Part {
 		parts = append(parts, chatPart(readItem(&e), at(imagesPath, e.n-1)))
 	}
 	return parts
+}
+
+// chatSounds reads audio that the model made and that has no id, or a piece of
+// it: no protocol but this one has any.
+func chatSounds(o *object) []llm.Part {
+	if inner := readObject(o.peek("audio")); len(inner.members) == 0 {
+		return nil
+	}
+	return []llm.Part{{Kind: llm.Audio, Media: &llm.Media{}}}
 }
 
 // chatAnswer writes a whole answer.
@@ -176,7 +196,7 @@ func (w *jsonOut) chatSaid(parts []llm.Part, own bool) {
 			said := &words[p.Kind]
 			said.text, said.found = said.text+p.Text, true
 			cited = append(cited, p.Citations...)
-		case own && p.Kind == llm.Audio:
+		case own && p.Kind == llm.Audio && p.Media.ID != "":
 			w.chatSound("audio", p)
 		}
 	}

@@ -21,13 +21,18 @@ type chatState struct {
 	kind  llm.PartKind // of that part
 	at    int          // its index
 	last  int          // the text that annotations are about, -1 before any
+	sound bool         // audio came
 	calls []callState
+
+	finish llm.Finish
 }
 
-// callState is a tool call that is being made.
+// callState is a tool call that is being made. It begins with its name, which
+// some providers send after its id.
 type callState struct {
 	number int64 // the provider's index
 	id     string
+	name   string // "" before it began
 	at     int    // its part
 	args   []byte // so far
 	done   bool
@@ -58,7 +63,15 @@ func (d *chatDecoder) choice(events []llm.Event, o *object) []llm.Event {
 	}
 	if finish := o.string("finish_reason"); finish != "" {
 		events = s.closeAll(events)
-		events = append(events, llm.Event{Kind: llm.EventFinish, Choice: s.index, Finish: chatFinish(finish)})
+		s.finish = finishOf(s.finish, chatFinish(finish))
+		events = append(events, llm.Event{Kind: llm.EventFinish, Choice: s.index, Finish: s.finish})
+	}
+	return events
+}
+
+func (d *chatDecoder) end(events []llm.Event) []llm.Event {
+	for i := range d.choices {
+		events = d.choices[i].closeAll(events)
 	}
 	return events
 }
@@ -95,6 +108,12 @@ func (s *chatState) delta(events []llm.Event, o *object, logprobs []byte) []llm.
 	}
 	for _, p := range chatImages(o) {
 		events = s.part(events, &p)
+	}
+	for _, p := range chatSounds(o) {
+		if !s.sound {
+			events = s.part(events, &p)
+		}
+		s.sound = true
 	}
 	return s.callDeltas(events, o)
 }
@@ -209,38 +228,52 @@ func (s *chatState) callDelta(events []llm.Event, o object) []llm.Event {
 // to a JSON value.
 func (s *chatState) callPiece(events []llm.Event, number llm.Count, call *llm.ToolCall) []llm.Event {
 	c := s.callOf(number, call)
-	if c == nil {
-		events = s.close(events)
-		for i := range s.calls {
-			if s.calls[i].whole() {
-				events = s.calls[i].close(events, s.index)
-			}
-		}
-		s.calls = append(s.calls, callState{number: number.Or(int64(len(s.calls))), id: call.ID, at: s.parts})
-		c = &s.calls[len(s.calls)-1]
-		begun := llm.ToolCall{ID: call.ID, Name: call.Name, Custom: call.Custom}
-		events = s.begin(events, &llm.Part{Kind: llm.Call, Call: &begun})
+	if c == nil && call.ID == "" && call.Name == "" {
+		return impossible(events, "a piece of a tool call that never began")
 	}
-	if len(call.Args) == 0 || c.done {
+	if c == nil {
+		s.calls = append(s.calls, callState{number: number.Or(int64(len(s.calls))), id: call.ID})
+		c = &s.calls[len(s.calls)-1]
+	}
+	args := call.Args
+	if c.name == "" && call.Name != "" {
+		events = s.beginCall(events, c, call)
+		args = append(c.args, args...)
+		c.args = nil
+	}
+	if len(args) == 0 || c.done {
 		return events
 	}
-	c.args = append(c.args, call.Args...)
-	return append(events, llm.Event{Kind: llm.EventDelta, Choice: s.index, Index: c.at, Text: string(call.Args)})
+	c.args = append(c.args, args...)
+	if c.name == "" {
+		return events
+	}
+	return append(events, llm.Event{Kind: llm.EventDelta, Choice: s.index, Index: c.at, Text: string(args)})
+}
+
+// beginCall begins a call, now that its name is known.
+func (s *chatState) beginCall(events []llm.Event, c *callState, call *llm.ToolCall) []llm.Event {
+	events = s.close(events)
+	for i := range s.calls {
+		if other := &s.calls[i]; other != c && other.whole() {
+			events = other.close(events, s.index)
+		}
+	}
+	c.name, c.at = call.Name, s.parts
+	return s.begin(events, &llm.Part{Kind: llm.Call, Call: &llm.ToolCall{ID: c.id, Name: c.name, Custom: call.Custom}})
 }
 
 // callOf finds the call that a piece belongs to; nil when it begins one. Some
-// providers leave out the index, some give every call the same, some repeat the
-// id in each piece.
+// providers leave out the index, some give every call the same, some repeat id
+// and name in each piece; some have no ids, or the tool's name for one.
 func (s *chatState) callOf(number llm.Count, call *llm.ToolCall) *callState {
 	for i := len(s.calls) - 1; i >= 0; i-- {
 		c := &s.calls[i]
 		switch {
-		case call.ID != "" && c.id == call.ID:
-			return c
-		case call.ID != "" && c.id != "":
-		case number.Known && c.number == number.N:
-			return c
-		case !number.Known && call.Name == "":
+		case number.Known && c.number != number.N,
+			call.ID != "" && c.id != "" && c.id != call.ID,
+			call.Name != "" && c.name != "" && (c.name != call.Name || len(call.Args) > 0 && c.whole()):
+		case number.Known, call.ID != "" && c.id != "", call.Name == "" || c.name == "":
 			return c
 		}
 	}
@@ -249,7 +282,7 @@ func (s *chatState) callOf(number llm.Count, call *llm.ToolCall) *callState {
 
 // whole tells whether nothing can be added to the arguments.
 func (c *callState) whole() bool {
-	if len(c.args) == 0 || c.args[0] != '{' {
+	if n := len(c.args); n == 0 || c.args[0] != '{' || c.args[n-1] != '}' {
 		return false
 	}
 	_, err := validJSON(c.args)
@@ -260,6 +293,9 @@ func (c *callState) whole() bool {
 func (c *callState) close(events []llm.Event, choice int) []llm.Event {
 	if c.done {
 		return events
+	}
+	if c.name == "" {
+		return impossible(events, namelessCall)
 	}
 	c.done = true
 	return append(events, llm.Event{Kind: llm.EventPartEnd, Choice: choice, Index: c.at})

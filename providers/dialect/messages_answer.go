@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"slices"
+
 	"llmgw/providers/llm"
 )
 
@@ -13,6 +15,7 @@ func decodeMessagesAnswer(value []byte) *llm.Response {
 	c := llm.Choice{Finish: messagesFinish(&o)}
 	c.Parts = messagesBlocks(o.take("content", "["), "content")
 	for i := range c.Parts {
+		answeredCall(&c.Parts[i])
 		if t := c.Parts[i].Thought; t != nil {
 			t.Origin = llm.Anthropic
 		}
@@ -22,6 +25,18 @@ func decodeMessagesAnswer(value []byte) *llm.Response {
 	r.Choices = []llm.Choice{c}
 	r.Extra = o.rest("")
 	return &r
+}
+
+// answeredCall reads a call without "input", as some who speak the protocol
+// write one that has no arguments. A request is read more strictly.
+func answeredCall(p *llm.Part) {
+	if p.Kind != llm.Native || p.Native.Type != "tool_use" {
+		return
+	}
+	o := readObject(p.Native.Raw)
+	if isNull(o.peek("input")) {
+		*p = llm.Part{Kind: llm.Call, Path: p.Path, Call: &llm.ToolCall{ID: o.string("id"), Name: o.string("name"), Args: llm.Raw("{}")}}
+	}
 }
 
 // messagesFinish takes why an answer ended
@@ -70,7 +85,9 @@ func messagesFinishWord(f llm.Finish, calls, refused bool) string {
 func (w *jsonOut) messagesAnswer(r *llm.Response) {
 	own := r.From == llm.Anthropic
 	var c llm.Choice
-	if len(r.Choices) > 0 {
+	if spoken := slices.IndexFunc(r.Choices, func(c llm.Choice) bool { return c.Parts != nil }); spoken >= 0 {
+		c = r.Choices[spoken]
+	} else if len(r.Choices) > 0 {
 		c = r.Choices[0]
 	}
 	w.messageHead(r.ID, r.Model)

@@ -2,13 +2,16 @@ package dialect
 
 import (
 	"bytes"
+	"strings"
 
 	"llmgw/providers/llm"
 )
 
 // messagesDecoder reads the events of a messages stream.
 type messagesDecoder struct {
-	blocks []blockState // in the order in which they began
+	started bool
+	blocks  []blockState // in the order in which they began
+	finish  llm.Finish
 }
 
 // blockState is a block that is being made.
@@ -22,14 +25,13 @@ type blockState struct {
 
 func (d *messagesDecoder) decode(events []llm.Event, ev event) []llm.Event {
 	o := readObject(ev.data)
-	switch or(o.string("type"), string(ev.name)) {
+	kind := or(o.string("type"), string(ev.name))
+	if !d.started && (strings.HasPrefix(kind, "content_block_") || kind == "message_delta") {
+		return impossible(events, kind+" before message_start")
+	}
+	switch kind {
 	case "message_start":
-		if m, found := o.inner("message"); found {
-			events = append(events, llm.Event{Kind: llm.EventStart, ID: m.string("id"), Model: m.string("model")})
-			for e := arrayIn(m.peek("content")); e.next(); { // some begin with a part of it
-				events = d.begin(events, int64(e.n-1), e.val())
-			}
-		}
+		return d.start(events, &o)
 	case "content_block_start":
 		events = d.begin(events, o.count("index").N, o.peek("content_block"))
 	case "content_block_delta":
@@ -38,18 +40,39 @@ func (d *messagesDecoder) decode(events []llm.Event, ev event) []llm.Event {
 		}
 	case "content_block_stop":
 		if at := d.at(o.count("index").N); at >= 0 {
-			events = d.end(events, at)
+			events = d.endBlock(events, at)
 		}
 	case "message_delta":
 		if delta, found := o.inner("delta"); found {
 			if f := messagesFinish(&delta); f.Said() {
-				events = append(d.endAll(events), llm.Event{Kind: llm.EventFinish, Finish: f})
+				d.finish = finishOf(d.finish, f)
+				events = append(d.end(events), llm.Event{Kind: llm.EventFinish, Finish: d.finish})
 			}
 		}
 	case "ping":
 		events = append(events, llm.Event{Kind: llm.EventPing})
-	case "message_stop":
-		events = d.endAll(events)
+	}
+	return events
+}
+
+// impossible appends what is wrong with an event that cannot be.
+func impossible(events []llm.Event, why string) []llm.Event {
+	return append(events, llm.Event{Kind: llm.EventError, Problem: &llm.Problem{Message: "the stream cannot be followed: " + why}})
+}
+
+// start begins the message.
+func (d *messagesDecoder) start(events []llm.Event, o *object) []llm.Event {
+	m, found := o.inner("message")
+	switch {
+	case d.started:
+		return impossible(events, "a second message_start")
+	case !found:
+		return impossible(events, "message_start without a message")
+	}
+	d.started = true
+	events = append(events, llm.Event{Kind: llm.EventStart, ID: m.string("id"), Model: m.string("model")})
+	for e := arrayIn(m.peek("content")); e.next(); { // some begin with a part of it
+		events = d.begin(events, int64(e.n-1), e.val())
 	}
 	return events
 }
@@ -68,8 +91,14 @@ func (d *messagesDecoder) at(index int64) int {
 // deltas.
 func (d *messagesDecoder) begin(events []llm.Event, index int64, value []byte) []llm.Event {
 	p := messagesBlock(readObject(bytes.Clone(value)), "")
-	if at := d.at(index); at >= 0 {
-		events = d.end(events, at)
+	answeredCall(&p)
+	switch {
+	case p.Kind == llm.Native && p.Native.Type == "":
+		return impossible(events, "a block of no type")
+	case p.Kind == llm.Call && p.Call.Name == "":
+		return impossible(events, namelessCall)
+	case d.at(index) >= 0:
+		return impossible(events, "a block that begins twice")
 	}
 	b := blockState{index: index, kind: p.Kind}
 	text, signature, cited := p.Text, "", p.Citations
@@ -108,7 +137,7 @@ func (d *messagesDecoder) delta(events []llm.Event, index int64, o *object) []ll
 	if at < 0 {
 		start := map[string]string{"text_delta": `{"type":"text","text":""}`, "thinking_delta": `{"type":"thinking","thinking":""}`}[kind]
 		if start == "" {
-			return events
+			return impossible(events, kind+" of no block")
 		}
 		events = d.begin(events, index, []byte(start))
 		at = len(d.blocks) - 1
@@ -128,13 +157,15 @@ func (d *messagesDecoder) delta(events []llm.Event, index int64, o *object) []ll
 	case kind == "citations_delta" && b.kind == llm.Text:
 		c := messagesCitation(bytes.Clone(o.peek("citation")))
 		return append(events, llm.Event{Kind: llm.EventCitation, Index: at, Citation: &c})
+	case b.kind == llm.Native: // which is lost, and named, as a whole
+		return events
 	}
-	return events
+	return impossible(events, kind+" in a block of "+b.kind.String())
 }
 
-// end ends a block. A call whose arguments never came has those that it began
+// endBlock ends a block. A call whose arguments never came has those that it began
 // with, an empty object: no text at all is no JSON for others.
-func (d *messagesDecoder) end(events []llm.Event, at int) []llm.Event {
+func (d *messagesDecoder) endBlock(events []llm.Event, at int) []llm.Event {
 	b := &d.blocks[at]
 	b.done = true
 	if b.kind == llm.Call && !b.args {
@@ -143,10 +174,10 @@ func (d *messagesDecoder) end(events []llm.Event, at int) []llm.Event {
 	return append(events, llm.Event{Kind: llm.EventPartEnd, Index: at})
 }
 
-func (d *messagesDecoder) endAll(events []llm.Event) []llm.Event {
+func (d *messagesDecoder) end(events []llm.Event) []llm.Event {
 	for at := range d.blocks {
 		if !d.blocks[at].done {
-			events = d.end(events, at)
+			events = d.endBlock(events, at)
 		}
 	}
 	return events

@@ -80,8 +80,8 @@ func (m *messagesEncoder) start(id, model string) {
 
 // part writes the events of parts whose turn it is.
 func (m *messagesEncoder) part(e *llm.Event) {
-	if e.Kind == llm.EventPart && len(m.parts) == 0 {
-		m.choice = e.Choice
+	if e.Kind == llm.EventPart && len(m.parts) == 0 && e.Choice != m.choice {
+		m.choice, m.finish = e.Choice, llm.Finish{}
 	}
 	if e.Choice != m.choice {
 		return
@@ -178,11 +178,6 @@ func (m *messagesEncoder) delta(b *blockOut, e *llm.Event) {
 // end writes why the message ended and what it consumed, and its end.
 func (m *messagesEncoder) end() {
 	m.start("", "")
-	for i, ended := range m.order.ended { // some providers end without a finish reason
-		if !ended {
-			m.part(&llm.Event{Kind: llm.EventPartEnd, Choice: m.choice, Index: i})
-		}
-	}
 	m.openEvent("message_delta")
 	m.open("delta", '{')
 	m.messageFinish(m.finish, m.calls, m.refused)

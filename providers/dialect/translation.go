@@ -12,8 +12,12 @@ import (
 // need not see to errors, usage and the end: the meter does.
 type streamDecoder interface {
 	// decode appends what one event tells. Its data is a JSON object, and gone
-	// with the next call: parts and citations must not share its memory.
+	// with the next call: parts and citations must not share its memory. Where
+	// the event does not follow from those before it, it ends with an EventError
+	// that says why: what is guessed at could look like an answer.
 	decode(events []llm.Event, ev event) []llm.Event
+	// end appends the ends of the parts that are open when the stream ends.
+	end(events []llm.Event) []llm.Event
 }
 
 // streamEncoder turns neutral events into the bytes of a client's stream. It
@@ -32,12 +36,14 @@ type translation struct {
 	enc    streamEncoder
 	gather *llm.Gatherer // the client wants no stream: all is kept until the end
 	kept   int           // bytes of the events that were gathered
+	halves halves
+	losses losses
 	events []llm.Event
 	out    []byte // of the current call to the meter
 }
 
 func newTranslation(from llm.Dialect, to Reply) *translation {
-	t := &translation{from: from, to: to}
+	t := &translation{from: from, to: to, losses: losses{to: to.Dialect}}
 	switch from {
 	case llm.OpenAIChat:
 		t.dec = &chatDecoder{}
@@ -89,49 +95,69 @@ func (m *Meter) translate(kind Kind, ev event, unreadable bool) ([]byte, Kind) {
 		m.fault(llm.Malformed, tooLarge, nil)
 		kind = Failure
 	}
-	if kind == Failure {
-		m.ended = true
-		return m.to.failed(&m.res), kind
+	if kind != Failure {
+		out, wrong := m.to.event(kind, ev, &m.res)
+		m.res.Lost = m.to.losses.names
+		switch {
+		case wrong != "":
+			m.fault(llm.Malformed, wrong, nil)
+		case kind == Content && !m.to.losses.told && m.res.Lost != nil:
+			return out, Preamble // nothing that this client can be given yet
+		default:
+			return out, kind
+		}
 	}
-	return m.to.event(kind, ev, &m.res), kind
+	m.ended = true
+	return m.to.failed(&m.res), Failure
 }
 
 // translateBody makes the client's bytes of a whole answer.
 func (m *Meter) translateBody(value []byte, kind Kind) {
-	if kind == Failure {
-		m.emit(m.to.failed(&m.res), kind)
-		return
+	if kind != Failure {
+		content, end, wrong := m.to.body(value, &m.res)
+		m.res.Lost = m.to.losses.names
+		if wrong == "" {
+			m.emit(content, Content)
+			m.emit(end, kind)
+			return
+		}
+		m.res.Complete = false
+		m.fault(llm.Malformed, wrong, nil)
 	}
-	content, end := m.to.body(value, &m.res)
-	m.emit(content, Content)
-	m.emit(end, kind)
+	m.emit(m.to.failed(&m.res), Failure)
 }
 
 // endUnsaid writes the client's end of a stream that ended without its own, but
 // said all that it had promised.
 func (m *Meter) endUnsaid() {
-	if m.to != nil && !m.res.Done {
-		m.to.events = nil
-		m.emit(m.to.end(&m.res), End)
+	if m.to == nil || m.res.Done {
+		return
 	}
+	m.to.events = nil
+	out, wrong := m.to.end(&m.res)
+	if wrong != "" {
+		m.res.Complete = false
+		m.fault(llm.Malformed, wrong, nil)
+		m.emit(m.to.failed(&m.res), Failure)
+		return
+	}
+	m.emit(out, End)
 }
 
 // event translates one event of the upstream's stream; res is what the answer
-// has said up to it.
-func (t *translation) event(kind Kind, ev event, res *Result) []byte {
+// has said up to it. What is wrong with an event that cannot be is returned.
+func (t *translation) event(kind Kind, ev event, res *Result) (out []byte, wrong string) {
 	from := len(t.out)
 	t.events = t.events[:0]
 	if len(ev.data) > 0 && !isDone(ev.data) {
+		ev.data = t.halves.mend(ev.data)
 		t.events = t.dec.decode(t.events, ev)
-		for i := range t.events {
-			t.to.rename(t.events[i].Part)
-		}
 	}
 	if kind == End {
 		return t.end(res)
 	}
-	t.take(t.events)
-	return t.out[from:]
+	wrong = t.take()
+	return t.out[from:], wrong
 }
 
 // tooLarge is what is wrong with an answer that would be held for too long.
@@ -149,32 +175,45 @@ func (t *translation) keeps(ev event) int {
 // ping passes on that the provider is alive.
 func (t *translation) ping() []byte {
 	from := len(t.out)
-	t.take([]llm.Event{{Kind: llm.EventPing}})
+	t.events = append(t.events[:0], llm.Event{Kind: llm.EventPing})
+	t.take()
 	return t.out[from:]
 }
 
-// take writes events, or keeps them for an answer that is not streamed.
-func (t *translation) take(events []llm.Event) {
-	for i := range events {
+// take writes the events, or keeps them for an answer that is not streamed. It
+// returns what is wrong with one that cannot be.
+func (t *translation) take() (wrong string) {
+	for i := range t.events {
+		e := &t.events[i]
+		if e.Problem != nil {
+			return e.Problem.Message
+		}
+		t.to.rename(e.Part)
+		t.losses.note(e)
 		if t.gather != nil {
-			t.gather.Add(&events[i])
+			t.gather.Add(e)
 		} else {
-			t.out = t.enc.encode(t.out, &events[i])
+			t.out = t.enc.encode(t.out, e)
 		}
 	}
+	return ""
 }
 
 // end writes the end of the answer, now that the upstream's was read.
-func (t *translation) end(res *Result) []byte {
+func (t *translation) end(res *Result) (out []byte, wrong string) {
 	from := len(t.out)
+	t.events = t.dec.end(t.events)
 	if res.Usage.Known() {
 		t.events = append(t.events, llm.Event{Kind: llm.EventUsage, Usage: &res.Usage})
 	}
-	t.take(append(t.events, llm.Event{Kind: llm.EventEnd}))
+	t.events = append(t.events, llm.Event{Kind: llm.EventEnd})
+	if wrong = or(t.take(), t.losses.all()); wrong != "" {
+		return nil, wrong
+	}
 	if t.gather != nil {
 		t.out = encodeAnswer(t.out, t.gather.Response(), &t.to)
 	}
-	return t.out[from:]
+	return t.out[from:], ""
 }
 
 // failed writes the error that came inside the answer.
@@ -193,23 +232,36 @@ func (t *translation) failed(res *Result) []byte {
 
 // body translates a whole answer, which is well-formed. For a client that wants
 // a stream the last event is apart.
-func (t *translation) body(value []byte, res *Result) (content, end []byte) {
+func (t *translation) body(value []byte, res *Result) (content, end []byte, wrong string) {
 	r := decodeAnswer(t.from, value)
 	r.Usage = res.Usage
 	for i := range r.Choices {
 		for j := range r.Choices[i].Parts {
-			t.to.rename(&r.Choices[i].Parts[j])
+			p := &r.Choices[i].Parts[j]
+			if p.Kind == llm.Call && p.Call.Name == "" {
+				return nil, nil, namelessCall
+			}
+			t.to.rename(p)
 		}
 	}
+	all := r.Events()
 	if !t.to.Stream {
-		return nil, encodeAnswer(nil, r, &t.to)
+		for i := range all {
+			t.losses.note(&all[i])
+		}
+		return nil, encodeAnswer(nil, r, &t.to), t.losses.all()
 	}
-	events := r.Events()
-	t.take(events[:len(events)-1])
+	last := len(all) - 1
+	t.events = all[:last]
+	t.take()
 	n := len(t.out)
-	t.take(events[len(events)-1:])
-	return t.out[:n], t.out[n:]
+	t.events = all[last:]
+	t.take()
+	return t.out[:n], t.out[n:], t.losses.all()
 }
+
+// namelessCall is what is wrong with a call of a tool that nobody can tell.
+const namelessCall = "the answer calls a tool without a name"
 
 // decodeAnswer reads a whole answer, but for its usage.
 func decodeAnswer(d llm.Dialect, value []byte) *llm.Response {
