@@ -13,9 +13,9 @@ func decodeChatAnswer(value []byte) *llm.Response {
 	r := llm.Response{From: llm.OpenAIChat, ID: o.string("id"), Model: o.string("model"), Created: o.count("created")}
 	r.Usage.ServiceTier = o.word("service_tier")
 	r.Usage.Raw = o.take("usage", "{")
-	list := o.take("choices", "[")
-	for e := arrayIn(list); e.next(); {
-		r.Choices = append(r.Choices, chatChoiceOf(readItem(&e), e.n-1))
+	choices, _ := o.list("choices")
+	for i, choice := range choices {
+		r.Choices = append(r.Choices, chatChoiceOf(choice, i))
 	}
 	o.string("object")
 	r.Extra = o.rest("")
@@ -34,7 +34,7 @@ func chatChoiceOf(o object, n int) llm.Choice {
 		m.string("role")
 		c.Parts, _ = chatTurn(&m, "message")
 		// These two stay in Extra as well: their place in the answer is their own.
-		chatCited(c.Parts, m.peek("annotations"))
+		chatCited(c.Parts, m.items("annotations"))
 		c.Parts = append(c.Parts, chatImages(&m)...)
 		c.Parts = append(c.Parts, chatSounds(&m)...)
 		c.Extra = m.rest("message")
@@ -89,11 +89,11 @@ func chatFinishWord(f llm.Finish, calls bool, to *Reply) string {
 }
 
 // chatCited adds an answer's annotations to the text they are about.
-func chatCited(parts []llm.Part, annotations []byte) {
+func chatCited(parts []llm.Part, annotations []object) {
 	for i := range parts {
 		if parts[i].Kind == llm.Text {
-			for e := arrayIn(annotations); e.next(); {
-				parts[i].Citations = append(parts[i].Citations, chatCitation(e.val()))
+			for _, a := range annotations {
+				parts[i].Citations = append(parts[i].Citations, chatCitation(a.whole))
 			}
 			return
 		}
@@ -113,8 +113,8 @@ const imagesPath = "message.images"
 // chatImages reads the images that a model made (OpenRouter's "images").
 func chatImages(o *object) []llm.Part {
 	var parts []llm.Part
-	for e := arrayIn(o.peek("images")); e.next(); {
-		parts = append(parts, chatPart(readItem(&e), at(imagesPath, e.n-1)))
+	for i, image := range o.items("images") {
+		parts = append(parts, chatPart(image, at(imagesPath, i)))
 	}
 	return parts
 }

@@ -67,15 +67,14 @@ func chatResult(m *llm.Message, o *object) {
 
 // chatContent reads "content": a string, a list of parts, or nothing.
 func chatContent(o *object, path string) (parts []llm.Part, plain bool) {
-	path += ".content"
-	if s := o.text("content"); s != nil {
-		return []llm.Part{{Kind: llm.Text, Path: path, Text: *s}}, true
+	if s, found := o.said("content"); found {
+		return []llm.Part{{Kind: llm.Text, Path: path + ".content", Text: s}}, true
 	}
-	list := o.take("content", "[")
-	for e := arrayIn(list); e.next(); {
-		parts = append(parts, chatPart(readItem(&e), at(path, e.n-1)))
+	list, found := o.list("content")
+	for i, part := range list {
+		parts = append(parts, chatPart(part, atIn(path, ".content", i)))
 	}
-	return parts, list == nil
+	return parts, !found
 }
 
 // chatPart reads a part of content; one that no other dialect has is kept whole.
@@ -102,18 +101,16 @@ func chatPartOf(p *llm.Part, o *object) bool {
 	kind := o.string("type")
 	switch kind {
 	case "text", "refusal":
-		text := o.text(kind)
-		if text == nil {
-			return false
-		}
-		p.Text = *text
+		text, found := o.said(kind)
+		p.Text = text
 		if kind == "refusal" {
 			p.Kind = llm.Refusal
 		}
-		return true
+		return found
 	case "thinking": // Mistral
 		p.Kind, p.Thought = llm.Thinking, &llm.Thought{Raw: o.whole}
-		return texts(o.take(kind, "["), &p.Thought.Text)
+		list, found := o.list(kind)
+		return found && texts(list, &p.Thought.Text)
 	}
 	inner, found := o.inner(kind)
 	if !found || !chatMedia(p, &inner, kind) {
@@ -124,16 +121,15 @@ func chatPartOf(p *llm.Part, o *object) bool {
 }
 
 // texts joins the texts of a list of text parts; false when it is none.
-func texts(list []byte, text *string) bool {
-	for e := arrayIn(list); e.next(); {
-		o := readObject(e.val())
-		piece := o.text("text")
-		if piece == nil {
+func texts(list []object, text *string) bool {
+	for _, o := range list {
+		piece, found := o.said("text")
+		if !found {
 			return false
 		}
-		*text += *piece
+		*text += piece
 	}
-	return list != nil
+	return true
 }
 
 // chatMedia reads an image, a film, a sound or a file; false when it is none.
@@ -188,10 +184,9 @@ func bare(literal []byte) []byte {
 // which have the signatures, else the text that others send.
 func chatThoughts(o *object, path string) []llm.Part {
 	var parts []llm.Part
-	if list := o.list("reasoning_details"); list != nil {
-		path += ".reasoning_details"
-		for e := arrayIn(list); e.next(); {
-			parts = append(parts, chatThought(readItem(&e), at(path, e.n-1)))
+	if list := o.filled("reasoning_details"); list != nil {
+		for i, thought := range list {
+			parts = append(parts, chatThought(thought, atIn(path, ".reasoning_details", i)))
 		}
 		return parts
 	}
@@ -249,9 +244,8 @@ func thoughtOrigin(format string) llm.Dialect {
 // chatCalls reads "tool_calls", and the deprecated "function_call".
 func chatCalls(o *object, path string) []llm.Part {
 	var parts []llm.Part
-	list := o.list("tool_calls")
-	for e := arrayIn(list); e.next(); {
-		parts = append(parts, chatCall(readItem(&e), at(path+".tool_calls", e.n-1)))
+	for i, call := range o.filled("tool_calls") {
+		parts = append(parts, chatCall(call, atIn(path, ".tool_calls", i)))
 	}
 	if stringIn(memberOf(o.peek("function_call"), "name")) != "" {
 		f, _ := o.inner("function_call")

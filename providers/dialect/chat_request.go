@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"iter"
+
 	"llmgw/providers/llm"
 )
 
@@ -12,13 +14,18 @@ type chatRequest struct {
 }
 
 func decodeChat(body []byte) (*llm.Request, error) {
-	o, bad := readBody(trimMark(body))
+	c := chatRequest{Request: &llm.Request{From: llm.OpenAIChat, Size: len(body), Spelled: map[llm.Field]string{}}}
+	var bad *BadJSON
+	c.object, bad = readBody(trimMark(body), "messages", func(items iter.Seq2[int, object]) {
+		c.Messages = nil
+		for i, m := range items {
+			c.Messages = append(c.Messages, chatMessage(m, at("messages", i)))
+		}
+	})
 	if bad != nil {
 		return nil, bad
 	}
-	c := chatRequest{o, &llm.Request{From: llm.OpenAIChat, Size: len(body), Spelled: map[llm.Field]string{}}}
-	messages := c.take("messages", "[")
-	if messages == nil {
+	if c.take("messages", "[") == nil {
 		return nil, &BadJSON{Offset: len(body), Reason: `no list "messages" in the body`}
 	}
 	c.Model = c.string("model")
@@ -29,9 +36,6 @@ func decodeChat(body []byte) (*llm.Request, error) {
 	c.choice()
 	c.format()
 	c.reasoning()
-	for e := arrayIn(messages); e.next(); {
-		c.Messages = append(c.Messages, chatMessage(readItem(&e), at("messages", e.n-1)))
-	}
 	c.Extra = append(c.Extra, c.rest("")...)
 	return c.Request, nil
 }
@@ -88,10 +92,10 @@ func (c *chatRequest) sampling() {
 
 // readTools reads "tools", else the deprecated "functions".
 func (c *chatRequest) readTools() {
-	list := c.list("tools")
+	list := c.filled("tools")
 	path, read := "tools", chatTool
 	if list == nil {
-		list, path, read = c.list("functions"), "functions", chatFunction
+		list, path, read = c.filled("functions"), "functions", chatFunction
 	}
 	if list == nil {
 		return
@@ -100,8 +104,8 @@ func (c *chatRequest) readTools() {
 		c.Spelled[llm.FieldTools] = path
 		c.Parallel = new(false) // the deprecated form has one call a turn
 	}
-	for e := arrayIn(list); e.next(); {
-		c.Tools = append(c.Tools, read(readItem(&e), at(path, e.n-1)))
+	for i, tool := range list {
+		c.Tools = append(c.Tools, read(tool, at(path, i)))
 	}
 }
 
@@ -206,8 +210,7 @@ func namedChoice(choice *llm.ToolChoice, o *object) bool {
 func allowedTools(choice *llm.ToolChoice, o object) bool {
 	choice.Mode = llm.ToolMode(o.string("mode"))
 	choice.Allowed = []string{}
-	for e := arrayIn(o.peek("tools")); e.next(); {
-		tool := readObject(e.val())
+	for _, tool := range o.items("tools") {
 		inner := readObject(tool.peek(tool.string("type")))
 		name := inner.string("name")
 		if name == "" {

@@ -11,6 +11,7 @@ import (
 type chatDecoder struct {
 	started bool
 	choices []chatState
+	objects objectReader
 }
 
 // chatState is what is open in a choice.
@@ -39,16 +40,15 @@ type callState struct {
 }
 
 func (d *chatDecoder) decode(events []llm.Event, ev event) []llm.Event {
-	o := readObject(ev.data)
+	o := d.objects.read(ev.data)
 	id, model := o.string("id"), o.string("model")
-	list := o.take("choices", "[")
-	for e := arrayIn(list); e.next(); {
+	choices, _ := o.list("choices")
+	for i := range choices {
 		if !d.started {
 			d.started = true
 			events = append(events, llm.Event{Kind: llm.EventStart, ID: id, Model: model, Created: o.count("created")})
 		}
-		choice := readItem(&e)
-		events = d.choice(events, &choice)
+		events = d.choice(events, &choices[i])
 	}
 	return events
 }
@@ -102,9 +102,11 @@ func (s *chatState) delta(events []llm.Event, o *object, logprobs []byte) []llm.
 	if n := len(events); n > 0 && !isNull(logprobs) && events[n-1].Kind == llm.EventDelta {
 		events[n-1].Logprobs = logprobs
 	}
-	for e := arrayIn(o.peek("annotations")); e.next() && s.last >= 0; {
-		c := chatCitation(bytes.Clone(e.val()))
-		events = append(events, llm.Event{Kind: llm.EventCitation, Choice: s.index, Index: s.last, Citation: &c})
+	if s.last >= 0 {
+		for _, a := range o.items("annotations") {
+			c := chatCitation(bytes.Clone(a.whole))
+			events = append(events, llm.Event{Kind: llm.EventCitation, Choice: s.index, Index: s.last, Citation: &c})
+		}
 	}
 	for _, p := range chatImages(o) {
 		events = s.part(events, &p)
@@ -203,9 +205,9 @@ func (s *chatState) thought(events []llm.Event, p *llm.Part) []llm.Event {
 
 // callDeltas reads the pieces of tool calls.
 func (s *chatState) callDeltas(events []llm.Event, o *object) []llm.Event {
-	list := o.take("tool_calls", "[")
-	for e := arrayIn(list); e.next(); {
-		events = s.callDelta(events, readItem(&e))
+	calls, _ := o.list("tool_calls")
+	for _, call := range calls {
+		events = s.callDelta(events, call)
 	}
 	if f, found := o.inner("function_call"); found {
 		events = s.callPiece(events, llm.Count{}, &llm.ToolCall{Name: f.string("name"), Args: arguments(&f, "arguments")})

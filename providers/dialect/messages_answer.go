@@ -13,7 +13,8 @@ func decodeMessagesAnswer(value []byte) *llm.Response {
 	r := llm.Response{From: llm.Anthropic, ID: o.string("id"), Model: o.string("model")}
 	r.Usage.Raw = o.take("usage", "{")
 	c := llm.Choice{Finish: messagesFinish(&o)}
-	c.Parts = messagesBlocks(o.take("content", "["), "content")
+	blocks, _ := o.list("content")
+	c.Parts = messagesBlocks(blocks, "content", "")
 	for i := range c.Parts {
 		answeredCall(&c.Parts[i])
 		if t := c.Parts[i].Thought; t != nil {

@@ -20,18 +20,21 @@ func messagesMessage(o object, path string) llm.Message {
 
 // messagesContent reads "content": a string, a list of blocks, or nothing.
 func messagesContent(o *object, path string) (parts []llm.Part, plain bool) {
-	path += ".content"
-	if s := o.text("content"); s != nil {
-		return []llm.Part{{Path: path, Text: *s}}, true
+	if s, found := o.said("content"); found {
+		return []llm.Part{{Path: path + ".content", Text: s}}, true
 	}
-	list := o.take("content", "[")
-	return messagesBlocks(list, path), list == nil
+	blocks, found := o.list("content")
+	return messagesBlocks(blocks, path, ".content"), !found
 }
 
-func messagesBlocks(list []byte, path string) []llm.Part {
-	var parts []llm.Part
-	for e := arrayIn(list); e.next(); {
-		parts = append(parts, messagesBlock(readItem(&e), at(path, e.n-1)))
+// messagesBlocks reads the blocks of the list at path and member.
+func messagesBlocks(blocks []object, path, member string) []llm.Part {
+	if len(blocks) == 0 {
+		return nil
+	}
+	parts := make([]llm.Part, len(blocks))
+	for i, block := range blocks {
+		parts[i] = messagesBlock(block, atIn(path, member, i))
 	}
 	return parts
 }
@@ -69,11 +72,11 @@ func messagesBlockOf(p *llm.Part, o *object) bool {
 		p.Result = &r
 		return r.CallID != ""
 	case "thinking":
-		text := o.text("thinking")
-		if text == nil {
+		text, found := o.said("thinking")
+		if !found {
 			return false
 		}
-		p.Kind, p.Thought = llm.Thinking, &llm.Thought{Text: *text, Signature: o.word("signature")}
+		p.Kind, p.Thought = llm.Thinking, &llm.Thought{Text: text, Signature: o.word("signature")}
 	case "redacted_thinking":
 		p.Kind, p.Thought = llm.Thinking, &llm.Thought{Encrypted: o.word("data")}
 		if p.Thought.Encrypted == "" {
@@ -88,16 +91,14 @@ func messagesBlockOf(p *llm.Part, o *object) bool {
 	return true
 }
 
-func messagesText(p *llm.Part, o *object) bool {
-	text := o.text("text")
-	if text == nil {
+func messagesText(p *llm.Part, o *object) (found bool) {
+	if p.Text, found = o.said("text"); !found {
 		return false
 	}
-	p.Text = *text
-	if list := o.take("citations", "["); list != nil {
-		p.Citations = []llm.Citation{}
-		for e := arrayIn(list); e.next(); {
-			p.Citations = append(p.Citations, messagesCitation(e.val()))
+	if list, found := o.list("citations"); found {
+		p.Citations = make([]llm.Citation, len(list))
+		for i, c := range list {
+			p.Citations[i] = messagesCitation(c)
 		}
 	}
 	return true
@@ -105,9 +106,8 @@ func messagesText(p *llm.Part, o *object) bool {
 
 // messagesCitation reads a citation: of a place on the web, or in something
 // that the request held.
-func messagesCitation(value []byte) llm.Citation {
-	o := readObject(value)
-	c := llm.Citation{Raw: value, URL: o.string("url"), Title: o.string("title"), Quote: o.string("cited_text")}
+func messagesCitation(o object) llm.Citation {
+	c := llm.Citation{Raw: o.whole, URL: o.string("url"), Title: o.string("title"), Quote: o.string("cited_text")}
 	if c.Title == "" {
 		c.Title = o.string("document_title")
 	}

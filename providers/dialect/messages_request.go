@@ -1,6 +1,9 @@
 package dialect
 
 import (
+	"iter"
+	"slices"
+
 	"llmgw/providers/llm"
 )
 
@@ -13,13 +16,18 @@ type messagesRequest struct {
 }
 
 func decodeMessages(body []byte) (*llm.Request, error) {
-	o, bad := readBody(trimMark(body))
+	m := messagesRequest{Request: &llm.Request{From: llm.Anthropic, Size: len(body), Spelled: map[llm.Field]string{}}}
+	var bad *BadJSON
+	m.object, bad = readBody(trimMark(body), "messages", func(items iter.Seq2[int, object]) {
+		m.Messages = nil
+		for i, msg := range items {
+			m.Messages = append(m.Messages, messagesMessage(msg, at("messages", i)))
+		}
+	})
 	if bad != nil {
 		return nil, bad
 	}
-	m := messagesRequest{o, &llm.Request{From: llm.Anthropic, Size: len(body), Spelled: map[llm.Field]string{}}}
-	messages := m.take("messages", "[")
-	if messages == nil {
+	if m.take("messages", "[") == nil {
 		return nil, &BadJSON{Offset: len(body), Reason: `no list "messages" in the body`}
 	}
 	m.Model = m.string("model")
@@ -29,9 +37,6 @@ func decodeMessages(body []byte) (*llm.Request, error) {
 	m.readTools()
 	m.choice()
 	m.system()
-	for e := arrayIn(messages); e.next(); {
-		m.Messages = append(m.Messages, messagesMessage(readItem(&e), at("messages", e.n-1)))
-	}
 	m.Extra = append(m.Extra, m.rest("")...)
 	return m.Request, nil
 }
@@ -99,12 +104,15 @@ func (m *messagesRequest) format(o *object, name, in string) {
 func (m *messagesRequest) system() {
 	const path = "system"
 	if s := m.text(path); s != nil {
-		m.Messages = []llm.Message{{Path: path, Role: llm.System, Plain: true, Parts: []llm.Part{{Path: path, Text: *s}}}}
-		return
+		m.instruct(llm.Message{Path: path, Role: llm.System, Plain: true, Parts: []llm.Part{{Path: path, Text: *s}}})
+	} else if blocks, found := m.list(path); found {
+		m.instruct(llm.Message{Path: path, Role: llm.System, Parts: messagesBlocks(blocks, path, "")})
 	}
-	if list := m.take(path, "["); list != nil {
-		m.Messages = []llm.Message{{Path: path, Role: llm.System, Parts: messagesBlocks(list, path)}}
-	}
+}
+
+// instruct puts instructions before all messages.
+func (m *messagesRequest) instruct(system llm.Message) {
+	m.Messages = slices.Insert(m.Messages, 0, system)
 }
 
 const mcpServers = "mcp_servers"
@@ -112,11 +120,11 @@ const mcpServers = "mcp_servers"
 // readTools reads the tools, and the servers whose tools the provider is to
 // call: tools that only this dialect has.
 func (m *messagesRequest) readTools() {
-	for e := arrayIn(m.list("tools")); e.next(); {
-		m.Tools = append(m.Tools, messagesTool(readItem(&e), at("tools", e.n-1)))
+	for i, tool := range m.filled("tools") {
+		m.Tools = append(m.Tools, messagesTool(tool, at("tools", i)))
 	}
-	for e := arrayIn(m.list(mcpServers)); e.next(); {
-		m.Tools = append(m.Tools, llm.Tool{Path: at(mcpServers, e.n-1), Native: &llm.NativePart{Type: mcpServers, Raw: e.val()}})
+	for i, server := range m.filled(mcpServers) {
+		m.Tools = append(m.Tools, llm.Tool{Path: at(mcpServers, i), Native: &llm.NativePart{Type: mcpServers, Raw: server.whole}})
 	}
 }
 

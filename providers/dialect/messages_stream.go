@@ -12,6 +12,7 @@ type messagesDecoder struct {
 	started bool
 	blocks  []blockState // in the order in which they began
 	finish  llm.Finish
+	objects objectReader
 }
 
 // blockState is a block that is being made.
@@ -24,7 +25,7 @@ type blockState struct {
 }
 
 func (d *messagesDecoder) decode(events []llm.Event, ev event) []llm.Event {
-	o := readObject(ev.data)
+	o := d.objects.read(ev.data)
 	kind := or(o.string("type"), string(ev.name))
 	if !d.started && (strings.HasPrefix(kind, "content_block_") || kind == "message_delta") {
 		return impossible(events, kind+" before message_start")
@@ -71,8 +72,8 @@ func (d *messagesDecoder) start(events []llm.Event, o *object) []llm.Event {
 	}
 	d.started = true
 	events = append(events, llm.Event{Kind: llm.EventStart, ID: m.string("id"), Model: m.string("model")})
-	for e := arrayIn(m.peek("content")); e.next(); { // some begin with a part of it
-		events = d.begin(events, int64(e.n-1), e.val())
+	for i, block := range m.items("content") { // some begin with a part of it
+		events = d.begin(events, int64(i), block.whole)
 	}
 	return events
 }
@@ -155,7 +156,7 @@ func (d *messagesDecoder) delta(events []llm.Event, index int64, o *object) []ll
 		b.args = b.args || text != ""
 		return appendText(events, llm.EventDelta, at, text)
 	case kind == "citations_delta" && b.kind == llm.Text:
-		c := messagesCitation(bytes.Clone(o.peek("citation")))
+		c := messagesCitation(readObject(bytes.Clone(o.peek("citation"))))
 		return append(events, llm.Event{Kind: llm.EventCitation, Index: at, Citation: &c})
 	case b.kind == llm.Native: // which is lost, and named, as a whole
 		return events

@@ -12,7 +12,7 @@ import (
 func unquote(literal []byte) string {
 	text := literal[1 : len(literal)-1]
 	if bytes.IndexByte(text, '\\') < 0 {
-		return validText(string(text))
+		return plainText(text)
 	}
 	var s strings.Builder
 	s.Grow(len(text))
@@ -31,6 +31,30 @@ func unquote(literal []byte) string {
 		}
 		text = text[i+n:]
 	}
+}
+
+// plainText is text without escapes. The words that every message has take no
+// room of their own.
+func plainText(text []byte) string {
+	switch string(text) {
+	case "text":
+		return "text"
+	case "tool_use":
+		return "tool_use"
+	case "tool_result":
+		return "tool_result"
+	case "thinking":
+		return "thinking"
+	case "function":
+		return "function"
+	case "user":
+		return "user"
+	case "assistant":
+		return "assistant"
+	case "tool":
+		return "tool"
+	}
+	return validText(string(text))
 }
 
 // validText is the text with U+FFFD for every byte that is not UTF-8.
