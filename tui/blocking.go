@@ -152,6 +152,9 @@ func (v view) blockageLines(w, most int) []string {
 		text := list[i].words(v)
 		if room := w - 4; width(text) > room && list[i].cap.Scope != "all" {
 			text = strings.Replace(text, " blocks "+list[i].cap.Scope, " blocks", 1) // the table has it
+			if width(text) > room && list[i].said == "" {
+				text, _, _ = strings.Cut(text, ": ") // and the figures
+			}
 		}
 		lines = append(lines, " "+k.blockedStyle.paint(k.outside(k.blocked+" "+text, w-2)))
 	}

@@ -181,7 +181,7 @@ func (l *calls) render(a area, v view, narrow bool) []string {
 		return lines
 	}
 	cols := columnsFor(a.w, l.age)
-	lines = append(lines, v.look.dim.paint(cols.head(a.w)))
+	lines = append(lines, cols.head(v.look, v.want.sort))
 	for _, c := range l.visible(v.snapshot) {
 		lines = append(lines, l.row(c, cols, a, &v))
 	}

@@ -18,7 +18,7 @@ const almostFull = 0.8
 func (v view) capLines(a area) []string {
 	k := v.look
 	if len(v.caps) == 0 {
-		if len(v.setup.Caps) > 0 || a.h < tallPane {
+		if len(v.setup.Caps) > 0 || a.h < tallPane || a.strip {
 			return []string{" " + k.dim.paint("CAPS") + "  none are known"}
 		}
 		return []string{" " + k.dim.paint("CAPS") + "  none: nothing limits what is spent. In llmgw.toml:",

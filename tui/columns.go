@@ -2,7 +2,6 @@ package tui
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"llmgw/store"
@@ -52,19 +51,29 @@ func (c columns) spare(w int) int {
 	return w - 2 - c.time - 3 - c.try - c.first - c.total - c.in - c.out - c.rate - c.cost - c.by
 }
 
-func (c columns) head(w int) string {
+// head names the columns; the one that orders the list stands out.
+func (c columns) head(k *look, by store.SortKey) string {
 	name := "TIME"
 	if c.age {
 		name = "AGE"
 	}
-	var b strings.Builder
-	left := func(s string, w int) { b.WriteString(s + spaces(w-len(s))) }
-	right := func(s string, w int) {
+	var n line
+	n.to(2)
+	put := func(text string, pad, after int) {
+		s := k.dim
+		if sort, ok := sortHeads[text]; ok && sort == by {
+			s = k.bold
+		}
+		n.to(n.w + pad)
+		n.add(s, text)
+		n.to(n.w + after)
+	}
+	left := func(text string, w int) { put(text, 0, w-len(text)) }
+	right := func(text string, w int) {
 		if w > 0 {
-			b.WriteString(spaces(w-len(s)) + s)
+			put(text, w-len(text), 0)
 		}
 	}
-	left("", 2)
 	left(name, c.time+3)
 	left("MODEL ASKED", c.model+1)
 	left("SERVED BY", c.served)
@@ -78,7 +87,13 @@ func (c columns) head(w int) string {
 	if c.by > 0 {
 		left(" CLIENT", c.by)
 	}
-	return b.String()
+	return n.String()
+}
+
+// sortHeads are the orders by the heads of their columns.
+var sortHeads = map[string]store.SortKey{
+	"TIME": store.SortTime, "AGE": store.SortTime, "MODEL ASKED": store.SortModel, "TRY": store.SortTries, "FIRST": store.SortFirst,
+	"TOTAL": store.SortTook, "IN": store.SortIn, "OUT": store.SortOut, "COST": store.SortCost,
 }
 
 // row draws a call.

@@ -13,6 +13,7 @@ type glyphs struct {
 	connect, wait, first, stream          string // phases of a waterfall
 	fault, commit                         string
 	spark                                 [8]string
+	eighths                               []string // of a cell, from the left
 }
 
 var unicodeGlyphs = glyphs{
@@ -20,7 +21,8 @@ var unicodeGlyphs = glyphs{
 	cursor: "▸", from: "←", none: "—", cut: "…", dot: "·", idle: "○", up: "↑", down: "↓", minus: "−", approx: "~", back: "‹",
 	rule: "─", bar: "│", edgeLeft: "▕", edgeRight: "▏", full: "█", held: "▒", free: "·",
 	connect: "░", wait: "▒", first: "▓", stream: "█", fault: "╳", commit: "┤",
-	spark: [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
+	spark:   [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
+	eighths: []string{"▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"},
 }
 
 // asciiGlyphs are for the Linux console, for locales without UTF-8, and for
@@ -32,5 +34,6 @@ var asciiGlyphs = glyphs{
 	cursor: "*", from: "<", none: "-", cut: "+", dot: ".", idle: "o", up: "^", down: "v", minus: "-", approx: "~", back: "<",
 	rule: "-", bar: "|", edgeLeft: "[", edgeRight: "]", full: "#", held: "+", free: ".",
 	connect: ",", wait: ":", first: "=", stream: "#", fault: "X", commit: "|",
-	spark: [8]string{"_", ".", ":", "-", "=", "*", "%", "#"},
+	spark:   [8]string{"_", ".", ":", "-", "=", "*", "%", "#"},
+	eighths: []string{".", "#"},
 }

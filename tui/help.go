@@ -16,15 +16,21 @@ type help struct {
 
 // helpKey scrolls the help where there is more of it; any other key closes it.
 func (m *app) helpKey(name string) {
+	if !m.helpScroll(lookUp(name, m.screen)) {
+		m.help = help{}
+	}
+}
+
+// helpScroll scrolls the help; false where it need not, or the key moves
+// nothing.
+func (m *app) helpScroll(do action) bool {
 	a := m.helpArea()
 	most := len(m.helpLines(a)) - a.h
-	h := &m.help
-	do := lookUp(name, m.screen)
 	if most <= 0 || do < doUp || do > doLast {
-		*h = help{}
-		return
+		return false
 	}
-	h.top = min(max(scrolled(do, h.top, a.h, most), 0), most)
+	m.help.top = min(max(scrolled(do, m.help.top, a.h, most), 0), most)
+	return true
 }
 
 func (m *app) helpArea() area { return area{w: m.w, h: m.h - 4} }

@@ -4,6 +4,7 @@ package tui
 type area struct {
 	w, h    int
 	focused bool // its keys are in force
+	strip   bool // one of the two at the bottom: tables and no more
 }
 
 // The sizes at which the shape changes.
@@ -71,8 +72,8 @@ func arrange(w, h int, s screen, focus pane, zoom bool) layout {
 	l.beside = true
 	l.detail = area{w: w * 3 / 8, h: l.body.h, focused: focus == paneDetail}
 	l.body.w = w - l.detail.w - 1
-	l.providers = area{w: w/2 - 4, h: strip, focused: focus == paneProviders}
-	l.spend = area{w: w - l.providers.w - 1, h: strip, focused: focus == paneSpend}
+	l.providers = area{w: w/2 - 4, h: strip, focused: focus == paneProviders, strip: true}
+	l.spend = area{w: w - l.providers.w - 1, h: strip, focused: focus == paneSpend, strip: true}
 	return l
 }
 

@@ -78,16 +78,17 @@ type targetRow struct {
 	use      store.TargetUse
 }
 
-// providerSorts are the orders: that of the configuration first.
+// providerSorts are the orders, with the head of their column: that of the
+// configuration first.
 var providerSorts = []struct {
-	name string
-	by   func(r *targetRow) int64
+	name, head string
+	by         func(r *targetRow) int64
 }{
-	{"configuration", nil},
-	{"tries", func(r *targetRow) int64 { return r.use.Attempts }},
-	{"faults", func(r *targetRow) int64 { return r.use.Faults }},
-	{"p95", func(r *targetRow) int64 { d, _ := r.use.Took.Quantile(0.95); return int64(d) }},
-	{"cost", func(r *targetRow) int64 { return int64(r.use.Cost) }},
+	{"configuration", "TARGET", nil},
+	{"tries", "TRIES", func(r *targetRow) int64 { return r.use.Attempts }},
+	{"faults", "FAULT", func(r *targetRow) int64 { return r.use.Faults }},
+	{"p95", "P95", func(r *targetRow) int64 { d, _ := r.use.Took.Quantile(0.95); return int64(d) }},
+	{"cost", "COST", func(r *targetRow) int64 { return int64(r.use.Cost) }},
 }
 
 func (p *providers) act(m *app, do action) tea.Cmd {
@@ -183,39 +184,82 @@ func (p *providers) render(a area, v view) []string {
 		return []string{"", "  No providers are known: no llmgw has run on this record."}
 	}
 	at := p.index(rows)
-	room := len(rows)
-	var below []string
-	if strip := a.h < tallPane; !strip {
-		below = p.about(v, &rows[at], a)
-		room = min(room, max(a.h-2-len(below), a.h*3/5)) // the table first
-	} else {
-		room = min(room, max(a.h-1, 0))
-	}
+	below := p.about(v, &rows[at], a)
+	top, room := p.span(at, len(rows), len(below), a)
 	t := tableFor(v, a)
-	lines := []string{t.head(v)}
-	top := max(min(at-room/2, len(rows)-room), 0)
+	lines := []string{t.head(v, providerSorts[p.sort].head)}
 	for i := top; i < min(top+room, len(rows)); i++ {
 		lines = append(lines, t.row(v, &rows[i], i == at && a.focused))
 	}
-	if below != nil {
+	if len(below) > 0 {
 		lines = append(append(lines, k.dim.paint(strings.Repeat(k.rule, a.w))), below...)
 	}
 	return lines
 }
 
-// tallPane is the height from which on a pane also tells about what is under
-// its cursor.
+// span is which rows of the table are shown: the first, and how many. What is
+// told about the one under the cursor leaves the table three fifths at least.
+func (p *providers) span(at, rows, below int, a area) (top, room int) {
+	room = a.h - 1
+	if below > 0 {
+		room = max(a.h-2-below, (a.h-2)*3/5)
+	}
+	room = max(min(room, rows), 0)
+	return max(min(at-room/2, rows-room), 0), room
+}
+
+// click selects the row that was clicked, opens the selected one, or sorts by
+// the column whose head was clicked.
+func (p *providers) click(m *app, x, y int, a area) tea.Cmd {
+	v := m.view()
+	rows := p.rows(v)
+	if len(rows) == 0 {
+		return nil
+	}
+	if y == 0 {
+		t := tableFor(v, a)
+		return p.clickHead(m, t.head(v, ""), x)
+	}
+	at := p.index(rows)
+	top, room := p.span(at, len(rows), len(p.about(v, &rows[at], a)), a)
+	switch to := top + y - 1; {
+	case y > room || to >= len(rows):
+	case to == at:
+		return p.act(m, doOpen)
+	default:
+		p.cursor = rows[to].name
+	}
+	return nil
+}
+
+func (p *providers) clickHead(m *app, line string, x int) tea.Cmd {
+	for i, s := range providerSorts {
+		if headAt(line, x, []string{s.head}) == "" {
+			continue
+		}
+		if i == p.sort {
+			return p.act(m, doReverse)
+		}
+		p.sort, p.reverse = i, false
+		return m.say("sorted by " + s.name)
+	}
+	return nil
+}
+
+// tallPane is the height from which on a screen has room for more than the most
+// needed.
 const tallPane = 16
 
 // targetTable is the widths of the table's columns.
 type targetTable struct {
+	w                    int
 	name, breaker, spark int
 	money                bool
 	latency              bool
 }
 
 func tableFor(v view, a area) targetTable {
-	t := targetTable{name: 22, breaker: 16, latency: a.w >= narrowWidth}
+	t := targetTable{w: a.w, name: 22, breaker: 16, latency: a.w >= narrowWidth}
 	switch {
 	case a.w >= twoColumns:
 		t.name, t.breaker, t.money = 28, 20, true
@@ -235,7 +279,8 @@ func tableFor(v view, a area) targetTable {
 	return t
 }
 
-func (t *targetTable) head(v view) string {
+// head names the columns; the one that orders the table stands out.
+func (t *targetTable) head(v view, sorted string) string {
 	k := v.look
 	text := "    " + k.fit("TARGET", t.name) + " " + k.fit("BREAKER", t.breaker) + " TRIES FAULT"
 	if t.latency {
@@ -247,32 +292,31 @@ func (t *targetTable) head(v view) string {
 	if t.spark > 0 {
 		text += "  LAST " + strings.ToUpper(v.snapshot.providers.span.words())
 	}
-	return k.dim.paint(text)
+	return k.heads(text, sorted)
 }
 
 func (t *targetTable) row(v view, r *targetRow, selected bool) string {
 	k := v.look
 	n := line{}
 	mark := " "
+	paint := func(s style) style { return s }
 	if selected {
-		mark = k.cursor
+		mark, paint = k.cursor, func(style) style { return style{} }
 	}
-	n.add(k.text, mark+" ")
-	n.add(r.standing.style, r.standing.glyph)
-	n.add(k.text, " ")
-	base := k.text
-	if selected {
-		base = k.selected
-	}
-	n.add(base, k.fit(k.outside(r.shown, t.name), t.name))
-	n.add(k.text, " ")
-	n.add(r.standing.style, k.fit(k.outside(r.standing.word, t.breaker), t.breaker))
-	n.add(k.text, t.figures(k, r))
+	n.add(style{}, mark+" ")
+	n.add(paint(r.standing.style), r.standing.glyph)
+	n.add(style{}, " "+k.fit(k.outside(r.shown, t.name), t.name)+" ")
+	n.add(paint(r.standing.style), k.fit(k.outside(r.standing.word, t.breaker), t.breaker))
+	n.add(style{}, t.figures(k, r))
 	if t.spark > 0 && r.use.Attempts > 0 {
-		n.add(k.text, "  ")
-		t.sparks(k, &n, &r.use)
+		n.add(style{}, "  ")
+		t.sparks(k, &n, &r.use, paint)
 	}
-	return n.String()
+	if !selected {
+		return n.String()
+	}
+	n.to(t.w)
+	return k.selected.paint(n.String())
 }
 
 func (t *targetTable) figures(k *look, r *targetRow) string {
@@ -306,7 +350,7 @@ func (t *targetTable) figures(k *look, r *targetRow) string {
 }
 
 // sparks draws attempts over time; where most of them failed, as such.
-func (t *targetTable) sparks(k *look, n *line, u *store.TargetUse) {
+func (t *targetTable) sparks(k *look, n *line, u *store.TargetUse, paint func(style) style) {
 	per := useSlices / t.spark
 	ok, bad := make([]int64, t.spark), make([]int64, t.spark)
 	var most int64
@@ -320,11 +364,11 @@ func (t *targetTable) sparks(k *look, n *line, u *store.TargetUse) {
 	for i := range ok {
 		switch all := ok[i] + bad[i]; {
 		case all == 0:
-			n.add(k.dim, k.spark[0])
+			n.add(paint(k.dim), k.spark[0])
 		case bad[i]*2 >= all:
-			n.add(k.failedStyle, k.held)
+			n.add(paint(k.failedStyle), k.held)
 		default:
-			n.add(k.text, k.spark[max(1, all*int64(len(k.spark)-1)/most)])
+			n.add(style{}, k.spark[max(1, all*int64(len(k.spark)-1)/most)])
 		}
 	}
 }

@@ -120,7 +120,7 @@ func (k *look) beside(left []string, w int, right []string) []string {
 func (m *app) list(v view) []string {
 	a := m.layout.body
 	notices := m.notices(a.w)
-	rows := m.calls.render(area{a.w, a.h, a.focused}, v, m.layout.narrow)
+	rows := m.calls.render(a, v, m.layout.narrow)
 	lines := append(append(notices, rows...), m.nothing()...)
 	room := a.h - statusLines - m.prompt.extra()
 	lines = m.look.box(lines, area{w: a.w, h: max(room, 0)})

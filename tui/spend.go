@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -28,7 +29,37 @@ func (p spendPeriod) word() string { return spendPeriods[p] }
 func (g spendGroup) word() string  { return spendGroups[g] }
 
 // spend is the screen and the strip of spending.
-type spend struct{ cursor int }
+type spend struct {
+	cursor  int
+	sort    int // of spendSorts
+	reverse bool
+}
+
+// spendSorts are the orders, with the head of their column: first what costs
+// most, or days as they came.
+var spendSorts = []struct {
+	name, head string
+	by         func(s *store.Sum) int64
+}{
+	{"cost", "COST", nil},
+	{"calls", "CALLS", func(s *store.Sum) int64 { return s.Calls }},
+	{"input", "IN", func(s *store.Sum) int64 { return s.InputTokens }},
+	{"output", "OUT", func(s *store.Sum) int64 { return s.OutputTokens }},
+	{"cached share", "CACHED", func(s *store.Sum) int64 { return 10_000 * s.CachedInputTokens / max(s.InputTokens, 1) }},
+	{"cost per call", "PER CALL", func(s *store.Sum) int64 { return int64(s.Cost) / max(s.Calls, 1) }},
+}
+
+// ordered is the rows as they are shown.
+func (s *spend) ordered(d *spendData) []spendRow {
+	rows := slices.Clone(d.rows)
+	if by := spendSorts[s.sort].by; by != nil {
+		slices.SortStableFunc(rows, func(a, b spendRow) int { return cmp.Compare(by(&b.sum), by(&a.sum)) })
+	}
+	if s.reverse {
+		slices.Reverse(rows)
+	}
+	return rows
+}
 
 // spendData is what was spent.
 type spendData struct {
@@ -215,9 +246,12 @@ func (s *spend) act(m *app, do action) tea.Cmd {
 		if d == nil || len(d.rows) == 0 {
 			return m.say("nothing to copy: nothing was spent")
 		}
-		return m.copy(d.csv(), "the table as CSV")
-	case doSort, doReverse:
-		return m.say("what costs most is at the top; days are in their order")
+		return m.copy(d.csv(s.ordered(d)), "the table as CSV")
+	case doSort:
+		s.sort, s.reverse = (s.sort+1)%len(spendSorts), false
+		return m.say("sorted by " + spendSorts[s.sort].name)
+	case doReverse:
+		s.reverse = !s.reverse
 	}
 	rows := 0
 	if d != nil {
@@ -232,7 +266,7 @@ func (s *spend) open(m *app, d *spendData) tea.Cmd {
 	if d == nil || s.cursor >= len(d.rows) {
 		return m.say("there is no row to open")
 	}
-	name := d.rows[s.cursor].name
+	name := s.ordered(d)[s.cursor].name
 	switch {
 	case d.group.word() == "day":
 		m.filterBy("since:" + name)
@@ -246,13 +280,28 @@ func (s *spend) open(m *app, d *spendData) tea.Cmd {
 
 // render is caps, the burn rate and a table; a strip leaves some of it out.
 func (s *spend) render(a area, v view) []string {
+	lines := s.above(a, v)
+	if v.snapshot.spend == nil {
+		return append(lines, "", " "+v.look.dim.paint("reading"+v.look.cut))
+	}
+	return append(lines, s.table(v, v.snapshot.spend, a.below(len(lines)))...)
+}
+
+// below is what is left of an area under so many lines.
+func (a area) below(lines int) area {
+	a.h -= lines
+	return a
+}
+
+// above is what stands above the table.
+func (s *spend) above(a area, v view) []string {
 	k, d := v.look, v.snapshot.spend
 	lines := v.capLines(a)
-	if d == nil {
-		return append(lines, "", " "+k.dim.paint("reading"+k.cut))
-	}
 	switch {
-	case a.h < tallPane:
+	case d == nil:
+	case a.h < tallPane && !a.strip:
+		lines = append(lines, d.burnLine(v, a.w))
+	case a.strip:
 		lines = append(lines, "", d.burnLine(v, a.w), "")
 	case a.w >= twoColumns && a.h >= paneHeight:
 		lines = append(lines, k.dim.paint(strings.Repeat(k.rule, a.w)))
@@ -263,5 +312,42 @@ func (s *spend) render(a area, v view) []string {
 		lines = append(lines, d.burnLines(v, a.w)...)
 		lines = append(lines, "")
 	}
-	return append(lines, s.table(v, d, area{w: a.w, h: a.h - len(lines), focused: a.focused}, a.h < tallPane)...)
+	return lines
+}
+
+// click selects the row that was clicked, opens the selected one, or sorts by
+// the column whose head was clicked.
+func (s *spend) click(m *app, x, y int, a area) tea.Cmd {
+	v := m.view()
+	d := v.snapshot.spend
+	if d == nil {
+		return nil
+	}
+	above := len(s.above(a, v))
+	if y == above {
+		return s.clickHead(m, d.head(v.look, a, ""), x)
+	}
+	top, shown := s.span(v.look, d, a.below(above))
+	switch to := top + y - above - 1; {
+	case y < above || to >= top+shown:
+	case to == s.at(d):
+		return s.act(m, doOpen)
+	default:
+		s.cursor = to
+	}
+	return nil
+}
+
+func (s *spend) clickHead(m *app, line string, x int) tea.Cmd {
+	for i, by := range spendSorts {
+		if headAt(line, x, []string{by.head}) == "" {
+			continue
+		}
+		if i == s.sort {
+			return s.act(m, doReverse)
+		}
+		s.sort, s.reverse = i, false
+		return m.say("sorted by " + by.name)
+	}
+	return nil
 }

@@ -25,33 +25,37 @@ func exactly(m price.Money) string {
 }
 
 // table is the rows with their total, and below it what a total hides.
-func (s *spend) table(v view, d *spendData, a area, strip bool) []string {
+func (s *spend) table(v view, d *spendData, a area) []string {
 	k := v.look
-	lines := []string{k.dim.paint(d.head(k, a.w, strip))}
-	var notes []string
-	if !strip {
-		notes = d.notes(k, a.w)
-	}
-	room := max(a.h-1-len(notes), 1)
-	if room < len(d.rows)+1 {
-		room-- // for how many more there are
-	}
-	shown := min(len(d.rows), max(room-1, 1))
-	at := max(min(s.cursor, len(d.rows)-1), 0)
-	top := max(min(at-shown/2, len(d.rows)-shown), 0)
+	lines := []string{d.head(k, a, spendSorts[s.sort].head)}
+	rows := s.ordered(d)
+	top, shown := s.span(k, d, a)
 	for i := top; i < top+shown; i++ {
-		lines = append(lines, d.row(v, &d.rows[i], a.w, i == at && a.focused))
+		lines = append(lines, d.row(v, &rows[i], a.w, i == s.at(d) && a.focused))
 	}
-	if more := len(d.rows) - shown; more > 0 {
+	if more := len(rows) - shown; more > 0 {
 		lines = append(lines, k.dim.paint(fmt.Sprintf("   %d more", more)))
 	}
-	if len(d.rows) == 0 {
+	if len(rows) == 0 {
 		lines = append(lines, "   nothing was spent "+d.span())
 	} else {
 		lines = append(lines, d.row(v, &spendRow{"total", d.total}, a.w, false))
 	}
-	return append(lines, notes...)
+	return append(lines, d.notes(k, a)...)
 }
+
+// span is which rows of the table are shown: the first, and how many.
+func (s *spend) span(k *look, d *spendData, a area) (top, shown int) {
+	room := max(a.h-1-len(d.notes(k, a)), 1)
+	if room < len(d.rows)+1 {
+		room-- // for how many more there are
+	}
+	shown = min(len(d.rows), max(room-1, 1))
+	return max(min(s.at(d)-shown/2, len(d.rows)-shown), 0), shown
+}
+
+// at is the row under the cursor.
+func (s *spend) at(d *spendData) int { return max(min(s.cursor, len(d.rows)-1), 0) }
 
 func (d *spendData) span() string {
 	if d.period == 0 {
@@ -68,9 +72,11 @@ func nameWidth(w int) int {
 	return min(w-58, 40)
 }
 
-func (d *spendData) head(k *look, w int, strip bool) string {
+// head names the columns; the one that orders the table stands out.
+func (d *spendData) head(k *look, a area, sorted string) string {
+	w := a.w
 	name := "BY " + strings.ToUpper(d.group.word()) + ", " + strings.ToUpper(d.period.word())
-	if !strip && w >= narrowWidth {
+	if !a.strip && w >= narrowWidth {
 		name += " (a w)"
 	}
 	text := "   " + k.fit(name, nameWidth(w)) + "  CALLS"
@@ -81,44 +87,66 @@ func (d *spendData) head(k *look, w int, strip bool) string {
 	if w >= twoColumns {
 		text += "   PER CALL"
 	}
-	return text + "  SHARE"
+	return k.heads(text+"  SHARE", sorted)
 }
 
 func (d *spendData) row(v view, r *spendRow, w int, selected bool) string {
 	k, s := v.look, &r.sum
-	mark, base := " ", k.text
+	mark := " "
 	if selected {
-		mark, base = k.cursor, k.selected
+		mark = k.cursor
 	}
 	name := r.name
 	if name == "" {
 		name = k.none
 	}
 	n := line{}
-	n.add(k.text, mark+"  ")
-	n.add(base, k.fit(k.outside(name, nameWidth(w)), nameWidth(w)))
-	n.add(k.text, k.fitRight(short(s.Calls), 7))
+	n.add(style{}, mark+"  "+k.fit(k.outside(name, nameWidth(w)), nameWidth(w))+k.fitRight(short(s.Calls), 7))
 	if w >= narrowWidth {
-		n.add(k.text, k.fitRight(short(s.InputTokens), 8)+k.fitRight(short(s.OutputTokens), 8)+k.fitRight(k.percent(s.CachedInputTokens, s.InputTokens), 7))
+		n.add(style{}, k.fitRight(short(s.InputTokens), 8)+k.fitRight(short(s.OutputTokens), 8)+k.fitRight(k.percent(s.CachedInputTokens, s.InputTokens), 7))
 	}
-	n.add(k.text, k.fitRight(costWord(k, s), 11))
+	n.add(style{}, k.fitRight(costWord(k, s), 11))
 	if w >= twoColumns {
 		each := ""
 		if s.Calls > 0 && s.UnpricedCalls == 0 {
 			each = exactly(s.Cost / price.Money(s.Calls))
 		}
-		n.add(k.text, k.fitRight(each, 11))
+		n.add(style{}, k.fitRight(each, 11))
 	}
-	if unknown(s) {
-		n.add(k.text, k.fitRight("?", 7))
+	share := "?"
+	if !unknown(s) {
+		share = k.percent(int64(s.Cost/1e6), int64(d.total.Cost/1e6))
+	}
+	n.add(style{}, k.fitRight(share, 7))
+	if room := w - n.w - 2; room >= 8 && d.total.Cost > 0 && r.name != "total" {
+		bar := k.share(float64(s.Cost)/float64(d.total.Cost), min(room, 24))
+		n.add(style{}, " ")
+		if selected {
+			n.add(style{}, bar)
+		} else {
+			n.add(k.activeStyle, bar)
+		}
+	}
+	if !selected {
 		return n.String()
 	}
-	n.add(k.text, k.fitRight(k.percent(int64(s.Cost/1e6), int64(d.total.Cost/1e6)), 7))
-	if room := w - n.w - 2; room >= 8 && d.total.Cost > 0 && r.name != "total" {
-		n.add(k.text, " ")
-		n.add(k.activeStyle, strings.Repeat(k.full, int(float64(s.Cost)/float64(d.total.Cost)*float64(min(room, 24)))))
+	n.to(w)
+	return k.selected.paint(n.String())
+}
+
+// share is a part of a whole as a bar of w cells at most; what is not nothing is
+// never nothing.
+func (l *look) share(part float64, w int) string {
+	if part <= 0 {
+		return ""
 	}
-	return n.String()
+	steps := len(l.eighths)
+	n := max(int(part*float64(w*steps)), 1)
+	bar := strings.Repeat(l.full, n/steps)
+	if rest := n % steps; rest > 0 {
+		bar += l.eighths[rest-1]
+	}
+	return bar
 }
 
 // unknown tells whether nothing of a cost is known.
@@ -140,8 +168,11 @@ func costWord(k *look, s *store.Sum) string {
 }
 
 // notes are what is in the total, what is not, and the command for the same.
-func (d *spendData) notes(k *look, w int) []string {
-	t := &d.total
+func (d *spendData) notes(k *look, a area) []string {
+	if a.strip || a.h < tallPane/2 {
+		return nil
+	}
+	t, w := &d.total, a.w
 	var parts []string
 	add := func(is bool, format string, args ...any) {
 		if is {
@@ -166,16 +197,16 @@ func (d *spendData) command() string {
 }
 
 // csv is the table as `llmgw spend --format csv` prints it.
-func (d *spendData) csv() string {
+func (d *spendData) csv(rows []spendRow) string {
 	lines := [][]string{{
 		d.group.word(), "calls", "attempts", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
 		"cost_usd", "estimated_usd", "plan_usd", "unpriced_calls", "cache_hits", "saved_usd", "failed_calls", "failed_attempts",
 	}}
 	count := func(n int64) string { return strconv.FormatInt(n, 10) }
-	for i := range d.rows {
-		s := &d.rows[i].sum
+	for i := range rows {
+		s := &rows[i].sum
 		lines = append(lines, []string{
-			store.Clean(d.rows[i].name), count(s.Calls), count(s.Attempts), count(s.InputTokens), count(s.CachedInputTokens), count(s.CacheWriteTokens),
+			store.Clean(rows[i].name), count(s.Calls), count(s.Attempts), count(s.InputTokens), count(s.CachedInputTokens), count(s.CacheWriteTokens),
 			count(s.OutputTokens), count(s.ReasoningTokens), s.Cost.String(), s.Estimated.String(), s.Plan.String(),
 			count(s.UnpricedCalls), count(s.CacheHits), s.Saved.String(), count(s.FailedCalls), count(s.FailedAttempts),
 		})

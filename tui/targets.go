@@ -157,13 +157,19 @@ func (v view) troubled() []string {
 	return all
 }
 
-// about tells of the target under the cursor: how it is reached, why it rests
+// about tells, but for a strip, of the target under the cursor: how it is reached, why it rests
 // and until when, what it said, and what to do.
 func (p *providers) about(v view, r *targetRow, a area) []string {
+	if a.strip {
+		return nil
+	}
 	k := v.look
-	lines := []string{v.addressLine(r, a.w)}
+	var lines []string
+	if a.h >= tallPane {
+		lines = append(lines, v.addressLine(r, a.w))
+	}
 	add := func(s style, text string) {
-		for _, l := range wrap(k.outside(text, 2*a.w-8), max(a.w-2, 10)) {
+		for _, l := range wrap(k.outside(text, 3*a.w), max(a.w-2, 10)) {
 			lines = append(lines, " "+s.paint(l))
 		}
 	}

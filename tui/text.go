@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -130,4 +131,29 @@ func (l *look) ends(left, right string, w int) string {
 		return l.fit(left, w)
 	}
 	return left + spaces(gap) + right
+}
+
+// headAt is the one of the heads of columns that lies at cell x of a line, ""
+// where none does.
+func headAt(line string, x int, heads []string) string {
+	line = ansi.Strip(line)
+	for _, head := range heads {
+		whole := regexp.MustCompile(`(?:^| )(` + regexp.QuoteMeta(head) + `)(?:$|[ ,])`)
+		for _, at := range whole.FindAllStringSubmatchIndex(line, -1) {
+			if from := width(line[:at[2]]); x >= from && x < from+width(head) {
+				return head
+			}
+		}
+	}
+	return ""
+}
+
+// heads paints a line of heads of columns; the one that orders the table stands
+// out.
+func (l *look) heads(line, sorted string) string {
+	before, after, found := strings.Cut(line, sorted)
+	if sorted == "" || !found {
+		return l.dim.paint(line)
+	}
+	return l.dim.paint(before) + l.bold.paint(sorted) + l.dim.paint(after)
 }
