@@ -2,9 +2,11 @@ package dialect
 
 import (
 	"bytes"
+	"encoding/json"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"llmgw/providers/llm"
 )
@@ -46,19 +48,36 @@ func longSession(n int) []byte {
 }
 
 func BenchmarkTranslateSession(b *testing.B) {
-	body := longSession(100 << 10)
+	benchmarkTranslate(b, llm.Anthropic, longSession(100<<10))
+}
+
+// benchmarkTranslate translates a request, and beside it reads and writes the
+// same by encoding/json: of-json is the share that the translation takes of that.
+func benchmarkTranslate(b *testing.B, from llm.Dialect, body []byte) {
 	for _, to := range translated {
 		b.Run(string(to.d), func(b *testing.B) {
-			b.SetBytes(int64(len(body)))
+			var ours, generic time.Duration
 			for b.Loop() {
-				r, err := DecodeRequest(llm.Anthropic, body)
+				start := time.Now()
+				r, err := DecodeRequest(from, body)
 				if err != nil {
 					b.Fatal(err)
 				}
 				if _, err := EncodeRequest(r, Target{Dialect: to.d, Model: "m", MaxOutput: llm.Tokens(1)}); err != nil {
 					b.Fatal(err)
 				}
+				done := time.Now()
+				var tree any
+				if err := json.Unmarshal(body, &tree); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := json.Marshal(tree); err != nil {
+					b.Fatal(err)
+				}
+				ours, generic = ours+done.Sub(start), generic+time.Since(done)
 			}
+			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N), "ns/op")
+			b.ReportMetric(float64(ours)/float64(generic), "of-json")
 		})
 	}
 }

@@ -186,21 +186,7 @@ func longChat(n int) []byte {
 }
 
 func BenchmarkTranslateRequest(b *testing.B) {
-	body := longChat(100 << 10)
-	for _, to := range translated {
-		b.Run(string(to.d), func(b *testing.B) {
-			b.SetBytes(int64(len(body)))
-			for b.Loop() {
-				r, err := DecodeRequest(llm.OpenAIChat, body)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := EncodeRequest(r, Target{Dialect: to.d, Model: "m", MaxOutput: llm.Tokens(1)}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+	benchmarkTranslate(b, llm.OpenAIChat, longChat(100<<10))
 }
 
 func BenchmarkTranslateEvent(b *testing.B) {
