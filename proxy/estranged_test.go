@@ -301,6 +301,41 @@ func TestForeignSignatures(t *testing.T) {
 	}
 }
 
+// TestForeignTurnGoesOn: a client of Anthropic's whose turn another service
+// began, without a thought, is asked on without thinking where Anthropic will
+// not think in it; its next turn thinks again.
+func TestForeignTurnGoesOn(t *testing.T) {
+	const refusal = "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking` is enabled, a final `assistant` message must start with a thinking block"
+	const thinking = `"thinking":{"type":"enabled","budget_tokens":2000}`
+	const loop = `[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"x"}]}`
+	for _, test := range []struct{ members, messages, want, second, edits string }{
+		{thinking + `,`, loop + "]", "anthropic=bad_request anthropic=ok", `{"model":"m","max_tokens":9000,"messages":` + loop + "]}", "model, thinking"},
+		{thinking + `,"context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"},{"type":"clear_tool_uses_20250919"}]},`, loop + "]", "anthropic=bad_request anthropic=ok",
+			`{"model":"m","max_tokens":9000,"context_management":{"edits":[{"type":"clear_tool_uses_20250919"}]},"messages":` + loop + "]}", "model, thinking, context_management.edits[0]"},
+		{thinking + `,`, loop + `,{"role":"assistant","content":"yes"},{"role":"user","content":"more"}]`, "anthropic=ok", "", "model"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var bodies []string
+			r := foreignHome(t, func(w http.ResponseWriter, body string) {
+				bodies = append(bodies, strings.Replace(body, `"claude-sonnet-4-5"`, `"m"`, 1))
+				if strings.Contains(body, `"thinking"`) && strings.HasSuffix(body, loop+"]}") {
+					fixed(400, jsonType, `{"type":"error","error":{"type":"invalid_request_error","message":"`+refusal+`"}}`)(w, nil)
+					return
+				}
+				fixed(200, jsonType, `{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`)(w, nil)
+			})
+			defer r.close()
+			got := r.post("/v1/messages", `{"model":"m","max_tokens":9000,`+test.members+`"messages":`+test.messages+`}`)
+			if row := r.last(); outcomes(row) != test.want || got.header.Get("X-Llmgw-Edits") != test.edits {
+				t.Errorf("%s, edits %q: %s", outcomes(row), got.header.Get("X-Llmgw-Edits"), got.body)
+			}
+			if len(bodies) > 1 && bodies[1] != test.second {
+				t.Errorf("sent %s\nwant %s", bodies[1], test.second)
+			}
+		})
+	}
+}
+
 // foreignHome is a gateway before a Claude model that answers as told.
 func foreignHome(t *testing.T, answer func(w http.ResponseWriter, body string)) *rig {
 	return newRig(t, []upstreamSpec{{name: "anthropic", dialect: llm.Anthropic, handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

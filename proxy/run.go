@@ -275,7 +275,7 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 	t := a.c
 	switch fault {
 	case llm.RefusedRequest:
-		if t.words.reply == nil && t.words.dialect == llm.Anthropic && !t.thoughtless && dialect.RefusesSignature(a.verdict.Text) {
+		if t.words.reply == nil && t.words.dialect == llm.Anthropic && !t.thoughtless && dialect.RefusesThoughts(a.verdict.Text) {
 			t.thoughtless = true
 			c.again, c.againIn = t, 0
 			return stepOnward

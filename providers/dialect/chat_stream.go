@@ -297,7 +297,7 @@ func (c *callState) close(events []llm.Event, choice int) []llm.Event {
 		return events
 	}
 	if c.name == "" {
-		return impossible(events, namelessCall)
+		return impossible(events, "a call of a tool without a name")
 	}
 	c.done = true
 	return append(events, llm.Event{Kind: llm.EventPartEnd, Choice: choice, Index: c.at})

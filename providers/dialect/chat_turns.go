@@ -1,8 +1,6 @@
 package dialect
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -111,13 +109,7 @@ func (e *encoder) callID(node, id string, f llm.Field) string {
 		return id
 	}
 	e.change(Edited, node, f, "OpenAI takes ids of 40 characters")
-	return shortID(id)
-}
-
-// shortID is the same for the same id in every request of a conversation.
-func shortID(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return "call_" + hex.EncodeToString(sum[:16])
+	return madeID(id, 0)
 }
 
 // chatContent writes "content": one string where the source had one or where

@@ -97,7 +97,7 @@ func (w *jsonOut) messagesAnswer(r *llm.Response) {
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		refused = refused || p.Kind == llm.Refusal
-		w.answerBlock(p, callIDIn(r.ID, i, p.Call), own)
+		w.answerBlock(p, own)
 	}
 	w.close('[')
 	if own {
@@ -142,21 +142,9 @@ func (w *jsonOut) messageFinish(f llm.Finish, calls, refused bool) {
 	}
 }
 
-// callIDIn is the id of a call in an answer: its own, or one that is the same
-// for the same call of the same answer where the provider gave none.
-func callIDIn(answer string, part int, c *llm.ToolCall) string {
-	switch {
-	case c == nil:
-		return ""
-	case c.ID != "":
-		return c.ID
-	}
-	return madeID(answer, part)
-}
-
 // answerBlock writes a block of an answer. The protocol has no images and no
 // sound in answers, nor anything of others' own.
-func (w *jsonOut) answerBlock(p *llm.Part, id string, own bool) {
+func (w *jsonOut) answerBlock(p *llm.Part, own bool) {
 	switch p.Kind {
 	case llm.Text, llm.Refusal:
 		if p.Text == "" && !own {
@@ -175,7 +163,7 @@ func (w *jsonOut) answerBlock(p *llm.Part, id string, own bool) {
 			return
 		}
 	case llm.Call:
-		w.call(id, p.Call)
+		w.call(p.Call.ID, p.Call)
 	case llm.Native:
 		if own {
 			w.raw("", p.Native.Raw)

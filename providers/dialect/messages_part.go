@@ -1,12 +1,6 @@
 package dialect
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"strconv"
-
-	"llmgw/providers/llm"
-)
+import "llmgw/providers/llm"
 
 func (m *messagesOut) parts(parts []*llm.Part) {
 	for _, p := range parts {
@@ -29,7 +23,7 @@ func (m *messagesOut) part(p *llm.Part) {
 	case llm.Document:
 		m.media("document", p)
 	case llm.Call:
-		id, named := m.ids.of[p]
+		id, named := m.named[p]
 		if !named {
 			id = p.Call.ID
 		}
@@ -101,7 +95,7 @@ func (m *messagesOut) source(media *llm.Media) {
 
 func (m *messagesOut) result(p *llm.Part) {
 	r := p.Result
-	id, named := m.ids.of[p]
+	id, named := m.named[p]
 	if !named {
 		id = r.CallID
 	}
@@ -166,11 +160,4 @@ func (w *jsonOut) thoughtBlock(t *llm.Thought, signature bool) {
 	if signature {
 		w.text("signature", t.Signature)
 	}
-}
-
-// madeID is an id for a call whose own will not do: the same for the same call
-// in every request of a conversation.
-func madeID(id string, n int) string {
-	sum := sha256.Sum256([]byte(id + "#" + strconv.Itoa(n)))
-	return "call_" + hex.EncodeToString(sum[:16])
 }

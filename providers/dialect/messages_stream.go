@@ -96,8 +96,6 @@ func (d *messagesDecoder) begin(events []llm.Event, index int64, value []byte) [
 	switch {
 	case p.Kind == llm.Native && p.Native.Type == "":
 		return impossible(events, "a block of no type")
-	case p.Kind == llm.Call && p.Call.Name == "":
-		return impossible(events, namelessCall)
 	case d.at(index) >= 0:
 		return impossible(events, "a block that begins twice")
 	}

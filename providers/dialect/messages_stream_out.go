@@ -9,7 +9,6 @@ import (
 type messagesEncoder struct {
 	jsonOut
 	started bool
-	id      string
 	choice  int // the one that is told, which is the first that says anything
 	order   sequencer
 	events  []llm.Event
@@ -67,7 +66,7 @@ func (m *messagesEncoder) start(id, model string) {
 	if m.started {
 		return
 	}
-	m.started, m.id = true, id
+	m.started = true
 	m.openEvent("message_start")
 	m.item("message")
 	m.messageHead(id, model)
@@ -137,16 +136,16 @@ func (m *messagesEncoder) blockStart(e *llm.Event) {
 	m.openEvent("content_block_start")
 	m.number("index", b.index)
 	m.item("content_block")
-	m.emptyBlock(p, callIDIn(m.id, e.Index, p.Call))
+	m.emptyBlock(p)
 	m.close('{')
 	m.closeEvent()
 }
 
 // emptyBlock writes a block as it begins, and leaves it open.
-func (m *messagesEncoder) emptyBlock(p *llm.Part, id string) {
+func (m *messagesEncoder) emptyBlock(p *llm.Part) {
 	switch p.Kind {
 	case llm.Call:
-		m.call(id, &llm.ToolCall{Name: p.Call.Name})
+		m.call(p.Call.ID, &llm.ToolCall{Name: p.Call.Name})
 	case llm.Thinking:
 		m.thoughtBlock(&llm.Thought{Encrypted: p.Thought.Encrypted}, true)
 	default:

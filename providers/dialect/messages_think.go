@@ -258,15 +258,19 @@ func budgetOf(effort string) int64 {
 	return 16384
 }
 
-// midTurn tells whether the model is to go on after a call of which it is not
-// told what it thought before: "Expected `thinking` or `redacted_thinking`, but
-// found `tool_use`".
+// midTurn tells whether the model is to go on in a turn that it did not begin
+// with a thought, or of which it is not told what it thought: "a final
+// `assistant` message must start with a thinking block (preceeding the lastmost
+// set of `tool_use` and `tool_result` blocks)". Calls and their results are
+// within one turn, however many there are; only its first message counts
+// (platform.claude.com/docs/build-with-claude/thinking-tool-workflows, 2026-11).
 func (m *messagesOut) midTurn() bool {
-	last := len(m.turns) - 1
-	if last < 1 || m.turns[last].role != llm.User || m.turns[last].parts[0].Kind != llm.Result {
-		return false
+	at := len(m.turns) - 1
+	for at > 0 && m.turns[at].role == llm.User && m.turns[at].parts[0].Kind == llm.Result {
+		at -= 2
 	}
-	return m.turns[last-1].parts[0].Kind != llm.Thinking
+	first := at + 1
+	return first < len(m.turns)-1 && m.turns[first].parts[0].Kind != llm.Thinking
 }
 
 // display is how thoughts are shown, in Anthropic's words.

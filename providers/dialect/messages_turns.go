@@ -14,10 +14,11 @@ type messagesOut struct {
 	system  []*llm.Part
 	plain   bool // the system prompt was one string
 	turns   []messagesTurn
-	ids     messagesIDs
-	limit   llm.Count // of output tokens
-	thought bool      // the model is to think
-	forced  bool      // the model must call a tool, which it cannot be told together with thinking
+	ids     callIDs
+	named   map[*llm.Part]string // the ids of calls and results
+	limit   llm.Count            // of output tokens
+	thought bool                 // the model is to think
+	forced  bool                 // the model must call a tool, which it cannot be told together with thinking
 }
 
 // messagesTurn is a message that is to be written.
@@ -127,7 +128,7 @@ func (m *messagesOut) addTurn(role llm.Role, parts []*llm.Part, msg *llm.Message
 // pair puts each call and its result together, and leaves out those that stand
 // alone, as Anthropic refuses them.
 func (m *messagesOut) pair() {
-	m.ids.of = map[*llm.Part]string{}
+	m.ids.takes, m.named = isCallID, map[*llm.Part]string{}
 	for i := range m.turns {
 		t := &m.turns[i]
 		switch t.role {
@@ -152,11 +153,11 @@ func (m *messagesOut) pairCalls(parts, answers []*llm.Part) []*llm.Part {
 			return false
 		}
 		for _, answer := range answers {
-			if answer.Kind == llm.Result && m.ids.of[answer] == "" && answersCall(answer.Result, p.Call) {
-				id := m.ids.next(p.Call.ID)
+			if answer.Kind == llm.Result && m.named[answer] == "" && answersCall(answer.Result, p.Call) {
+				id := m.ids.next("", p.Call.ID)
 				m.nameID(p.Path, llm.FieldCallID, p.Call.ID, id)
 				m.nameID(answer.Path, llm.FieldResultID, p.Call.ID, id)
-				m.ids.of[p], m.ids.of[answer] = id, id
+				m.named[p], m.named[answer] = id, id
 				return false
 			}
 		}
@@ -165,11 +166,11 @@ func (m *messagesOut) pairCalls(parts, answers []*llm.Part) []*llm.Part {
 	})
 }
 
-// answersCall tells whether a result is a call's: by its id, or by the tool's name
-// where the protocol has no ids.
+// answersCall tells whether a result can be a call's: by its id, or by the
+// tool's name, where it says that, of a provider that has no ids.
 func answersCall(r *llm.ToolResult, c *llm.ToolCall) bool {
 	if r.CallID == "" && c.ID == "" {
-		return r.Name == c.Name
+		return r.Name == "" || r.Name == c.Name
 	}
 	return r.CallID == c.ID
 }
@@ -188,7 +189,7 @@ func (m *messagesOut) resultsFirst(parts []*llm.Part) []*llm.Part {
 		switch {
 		case p.Kind != llm.Result:
 			rest = append(rest, p)
-		case m.ids.of[p] == "":
+		case m.named[p] == "":
 			m.change(Refused, p.Path, "", "the result is of no call in the turn before it")
 		default:
 			if len(rest) > 0 {
@@ -220,25 +221,6 @@ func (m *messagesOut) checkPrefill() {
 		trimmed.Text = text
 		*end = &trimmed
 	}
-}
-
-// messagesIDs gives calls ids that Anthropic takes.
-type messagesIDs struct {
-	of   map[*llm.Part]string // of calls and results
-	used map[string]bool
-}
-
-// next is an id for a call, its own where that will do.
-func (ids *messagesIDs) next(id string) string {
-	if ids.used == nil {
-		ids.used = map[string]bool{}
-	}
-	fit := id
-	for n := 0; !isCallID(fit) || ids.used[fit]; n++ {
-		fit = madeID(id, n)
-	}
-	ids.used[fit] = true
-	return fit
 }
 
 // isCallID tells whether Anthropic takes an id ("String should match pattern

@@ -50,9 +50,6 @@ func longNames(tools []llm.Tool) map[string]string {
 
 // rename gives a call the name that the client knows its tool by.
 func (r *Reply) rename(p *llm.Part) {
-	if p == nil || p.Kind != llm.Call {
-		return
-	}
 	if name, long := r.names[p.Call.Name]; long {
 		p.Call.Name = name
 	}

@@ -154,6 +154,7 @@ type Reply struct {
 
 	functions bool              // the client speaks OpenAI's deprecated function_call
 	names     map[string]string // of tools, by the shorter ones that the provider was told
+	ids       map[string]bool   // of the calls so far
 }
 
 // ReplyTo is how the client that sent r wants its answer.
@@ -165,5 +166,6 @@ func ReplyTo(r *llm.Request, created int64) *Reply {
 		Created:      created,
 		functions:    r.Spelled[llm.FieldTools] == "functions",
 		names:        longNames(r.Tools),
+		ids:          callsIn(r.Messages),
 	}
 }

@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"llmgw/providers/llm"
@@ -38,12 +39,14 @@ type translation struct {
 	kept   int           // bytes of the events that were gathered
 	halves halves
 	losses losses
+	id     string // of the answer
+	ids    callIDs
 	events []llm.Event
 	out    []byte // of the current call to the meter
 }
 
 func newTranslation(from llm.Dialect, to Reply) *translation {
-	t := &translation{from: from, to: to, losses: losses{to: to.Dialect}}
+	t := &translation{from: from, to: to, losses: losses{to: to.Dialect}, ids: callIDs{used: maps.Clone(to.ids)}}
 	switch from {
 	case llm.OpenAIChat:
 		t.dec = &chatDecoder{}
@@ -172,6 +175,20 @@ func (t *translation) keeps(ev event) int {
 	return t.kept
 }
 
+// adopt gives a call the name that the client knows its tool by, and an id that
+// no other call of the conversation has. Other parts stay.
+func (t *translation) adopt(p *llm.Part) (wrong string) {
+	switch {
+	case p == nil || p.Kind != llm.Call:
+		return ""
+	case p.Call.Name == "":
+		return "the answer calls a tool without a name"
+	}
+	t.to.rename(p)
+	p.Call.ID = t.ids.next(t.id, p.Call.ID)
+	return ""
+}
+
 // ping passes on that the provider is alive.
 func (t *translation) ping() []byte {
 	from := len(t.out)
@@ -188,7 +205,12 @@ func (t *translation) take() (wrong string) {
 		if e.Problem != nil {
 			return e.Problem.Message
 		}
-		t.to.rename(e.Part)
+		if e.Kind == llm.EventStart {
+			t.id = e.ID
+		}
+		if wrong = t.adopt(e.Part); wrong != "" {
+			return wrong
+		}
 		t.losses.note(e)
 		if t.gather != nil {
 			t.gather.Add(e)
@@ -235,33 +257,36 @@ func (t *translation) failed(res *Result) []byte {
 func (t *translation) body(value []byte, res *Result) (content, end []byte, wrong string) {
 	r := decodeAnswer(t.from, value)
 	r.Usage = res.Usage
-	for i := range r.Choices {
-		for j := range r.Choices[i].Parts {
-			p := &r.Choices[i].Parts[j]
-			if p.Kind == llm.Call && p.Call.Name == "" {
-				return nil, nil, namelessCall
-			}
-			t.to.rename(p)
-		}
+	if !t.to.Stream {
+		wrong = t.whole(r)
+		return nil, encodeAnswer(nil, r, &t.to), wrong
 	}
 	all := r.Events()
-	if !t.to.Stream {
-		for i := range all {
-			t.losses.note(&all[i])
-		}
-		return nil, encodeAnswer(nil, r, &t.to), t.losses.all()
-	}
 	last := len(all) - 1
 	t.events = all[:last]
-	t.take()
+	wrong = t.take()
 	n := len(t.out)
 	t.events = all[last:]
 	t.take()
-	return t.out[:n], t.out[n:], t.losses.all()
+	return t.out[:n], t.out[n:], or(wrong, t.losses.all())
 }
 
-// namelessCall is what is wrong with a call of a tool that nobody can tell.
-const namelessCall = "the answer calls a tool without a name"
+// whole looks through an answer that is told as a whole.
+func (t *translation) whole(r *llm.Response) (wrong string) {
+	t.id = r.ID
+	for i := range r.Choices {
+		for j := range r.Choices[i].Parts {
+			if wrong = t.adopt(&r.Choices[i].Parts[j]); wrong != "" {
+				return wrong
+			}
+		}
+	}
+	all := r.Events()
+	for i := range all {
+		t.losses.note(&all[i])
+	}
+	return t.losses.all()
+}
 
 // decodeAnswer reads a whole answer, but for its usage.
 func decodeAnswer(d llm.Dialect, value []byte) *llm.Response {
