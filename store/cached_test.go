@@ -177,19 +177,19 @@ func TestCachedIsTidied(t *testing.T) {
 		}
 		for i := range 3 {
 			e := answerTo(i, now(), 5000)
-			e.Expires = e.At.Add(time.Duration(i+1) * time.Hour)
+			e.Expires = e.At.Add(time.Duration(i+1) * 10 * time.Minute)
 			keep(t, s, e)
 		}
-		time.Sleep(90 * time.Minute)
+		time.Sleep(15 * time.Minute)
 		tidied()
 		if ids := cachedIDs(t, s.Path()); len(ids) != 2 {
-			t.Errorf("%d answers after an hour and a half, want 2", len(ids))
+			t.Errorf("%d answers after a quarter of an hour, want 2", len(ids))
 		}
 		if _, gone := mustFind(t, s, answerTo(0, epoch, 1).Key); gone != goneExpired {
 			t.Errorf("the first is said to be %q", gone)
 		}
 		keep(t, s, answerTo(3, now(), 5000))
-		back.Store(int64(45 * time.Minute))
+		back.Store(int64(8 * time.Minute))
 		tidied()
 		if ids := cachedIDs(t, s.Path()); len(ids) != 2 {
 			t.Errorf("%d answers once the clock was set back before the newest of 3", len(ids))

@@ -7,53 +7,58 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 func TestCommands(t *testing.T) {
-	s := openStore(t, Options{})
-	go func() {
-		for c := range s.Commands() {
-			if c.Verb == "fail" {
-				s.Answer(c.ID, "", errors.New("no such target"))
-				continue
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, Options{})
+		go func() {
+			for c := range s.Commands() {
+				if c.Verb == "fail" {
+					s.Answer(c.ID, "", errors.New("no such target"))
+					continue
+				}
+				s.Answer(c.ID, c.Verb+" "+strings.Join(c.Args, ","), nil)
 			}
-			s.Answer(c.ID, c.Verb+" "+strings.Join(c.Args, ","), nil)
+		}()
+		for range 3 {
+			got, err := SendCommand(t.Context(), s.Path(), "reset", []string{"openai/gpt-5", "it's"})
+			if err != nil || got != "reset openai/gpt-5,it's" {
+				t.Errorf("answer %q, %v", got, err)
+			}
 		}
-	}()
-	for range 3 {
-		got, err := SendCommand(t.Context(), s.Path(), "reset", []string{"openai/gpt-5", "it's"})
-		if err != nil || got != "reset openai/gpt-5,it's" {
-			t.Errorf("answer %q, %v", got, err)
+		_, err := SendCommand(t.Context(), s.Path(), "fail", nil)
+		if refused, ok := errors.AsType[*CommandError](err); !ok || refused.Reason != "no such target" {
+			t.Errorf("a refusal: %v", err)
 		}
-	}
-	_, err := SendCommand(t.Context(), s.Path(), "fail", nil)
-	if refused, ok := errors.AsType[*CommandError](err); !ok || refused.Reason != "no such target" {
-		t.Errorf("a refusal: %v", err)
-	}
-	closeStore(t, s)
-	for _, path := range []string{s.Path(), filepath.Join(t.TempDir(), "none.db")} {
-		if _, err := SendCommand(t.Context(), path, "reset", nil); !errors.Is(err, ErrNotRunning) {
-			t.Errorf("without a server: %v", err)
+		closeStore(t, s)
+		for _, path := range []string{s.Path(), filepath.Join(t.TempDir(), "none.db")} {
+			if _, err := SendCommand(t.Context(), path, "reset", nil); !errors.Is(err, ErrNotRunning) {
+				t.Errorf("without a server: %v", err)
+			}
 		}
-	}
+	})
 }
 
 // TestUnansweredCommandIsWithdrawn is a server that is stuck.
 func TestUnansweredCommandIsWithdrawn(t *testing.T) {
-	s := openStore(t, Options{})
-	start := time.Now()
-	if _, err := SendCommand(t.Context(), s.Path(), "reset", nil); !errors.Is(err, ErrNoAnswer) {
-		t.Errorf("without an answer: %v", err)
-	}
-	if took := time.Since(start); took < answerWithin || took > answerWithin+2*time.Second {
-		t.Errorf("gave up after %v", took)
-	}
-	var left int
-	r := openReader(t, s.Path())
-	if err := r.db.QueryRowContext(t.Context(), "SELECT count(*) FROM commands").Scan(&left); err != nil || left != 0 {
-		t.Errorf("%d commands are left, %v", left, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, Options{})
+		start := time.Now()
+		if _, err := SendCommand(t.Context(), s.Path(), "reset", nil); !errors.Is(err, ErrNoAnswer) {
+			t.Errorf("without an answer: %v", err)
+		}
+		if took := time.Since(start); took < answerWithin || took > answerWithin+time.Second {
+			t.Errorf("gave up after %v", took)
+		}
+		var left int
+		r := openReader(t, s.Path())
+		if err := r.db.QueryRowContext(t.Context(), "SELECT count(*) FROM commands").Scan(&left); err != nil || left != 0 {
+			t.Errorf("%d commands are left, %v", left, err)
+		}
+	})
 }
 
 func TestInstances(t *testing.T) {

@@ -62,7 +62,7 @@ func TestKillLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "llmgw.db")
 	acked := map[string]string{} // id: b or e
 	for range 4 {
-		killAfter(t, path, 2000, acked)
+		killAfter(t, path, fewer(2000), acked)
 		status := statuses(t, openReader(t, path))
 		for id, state := range acked {
 			if status[id] == "" || state == "e" && status[id] == StatusRunning {

@@ -125,7 +125,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestChangesAreSeen(t *testing.T) {
-	s := openStore(t, Options{})
+	s := openStore(t, Options{Now: still})
 	r := openReader(t, s.Path())
 	old := record(t, s, 5)
 	before, err := r.Changed(t.Context())
@@ -154,7 +154,7 @@ func TestChangesAreSeen(t *testing.T) {
 }
 
 func TestLiveAndState(t *testing.T) {
-	s := openStore(t, Options{})
+	s := openStore(t, Options{Now: still})
 	r := openReader(t, s.Path())
 	c, a := begun(0)
 	commit(t, s, Change{Call: c, Attempts: []*Attempt{a}})
@@ -235,7 +235,7 @@ func TestReadingWhileWriting(t *testing.T) {
 			}
 		})
 	}
-	record(t, s, 300)
+	record(t, s, fewer(300))
 	cancel()
 	wg.Wait()
 }

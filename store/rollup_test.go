@@ -18,7 +18,7 @@ func TestRollupsAreTheSumOfTheRows(t *testing.T) {
 	var earlier []Change
 	for range 4 {
 		s := openStoreAt(t, path, Options{})
-		for range 150 {
+		for range fewer(150) {
 			change := randomChange(random, earlier)
 			commit(t, s, change)
 			earlier = append(earlier, change)

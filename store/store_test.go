@@ -20,8 +20,14 @@ func openStore(t testing.TB, opt Options) *Store {
 	return openStoreAt(t, filepath.Join(t.TempDir(), "data", "llmgw.db"), opt)
 }
 
+// openStoreAt opens a store whose clock, unless there is one in opt, begins at
+// epoch: what the writer does by itself depends on the day.
 func openStoreAt(t testing.TB, path string, opt Options) *Store {
 	t.Helper()
+	if opt.Now == nil {
+		start := time.Now()
+		opt.Now = func() time.Time { return epoch.Add(time.Since(start)) }
+	}
 	s, err := Open(path, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +38,7 @@ func openStoreAt(t testing.TB, path string, opt Options) *Store {
 
 func closeStore(t testing.TB, s *Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Close(ctx); err != nil {
 		t.Error(err)

@@ -23,7 +23,7 @@ func TestSums(t *testing.T) {
 		commit(t, s, change)
 		earlier = append(earlier, change)
 	}
-	compareSums(t, r, random, 60, epoch, 2*time.Hour)
+	compareSums(t, r, random, fewer(60), epoch, 2*time.Hour)
 }
 
 // compareSums asks for so many random spans within length after start in each of the

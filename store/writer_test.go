@@ -7,8 +7,10 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -75,17 +77,16 @@ func TestManyChangesShareATransaction(t *testing.T) {
 // TestCallerMayReuse holds Commit to copying at once.
 func TestCallerMayReuse(t *testing.T) {
 	gate, waiting := make(chan struct{}), make(chan struct{})
-	blocked := false
+	var blocked atomic.Bool
 	s := openStore(t, Options{BeforeCommit: func() error {
-		if !blocked {
+		if !blocked.CompareAndSwap(true, false) {
 			return nil
 		}
-		blocked = false
 		close(waiting)
 		<-gate
 		return nil
 	}})
-	blocked = true
+	blocked.Store(true)
 	first, a := begun(0)
 	go s.Commit(context.Background(), Change{Call: first, Attempts: []*Attempt{a}})
 	<-waiting
@@ -123,97 +124,98 @@ func TestCallerMayReuse(t *testing.T) {
 // is lost, readers go on, Health says what is the matter, and all is committed
 // once the lock is gone.
 func TestExternalLock(t *testing.T) {
-	s := openStore(t, Options{})
-	r := openReader(t, s.Path())
-	record(t, s, 1)
-	other, err := openConn(s.Path(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := other.exec("BEGIN IMMEDIATE"); err != nil {
-		t.Fatal(err)
-	}
-	const calls = 64
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	var wg sync.WaitGroup
-	for i := range calls {
-		wg.Go(func() {
-			c, a := begun(i + 1)
-			if err := s.Commit(ctx, Change{Call: c, Attempts: []*Attempt{a}}); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Commit while another holds the lock: %v", err)
-			}
-		})
-	}
-	if list, err := r.Calls(t.Context(), Query{}); err != nil || len(list) != 1 {
-		t.Errorf("reading meanwhile: %d calls, %v", len(list), err)
-	}
-	wg.Wait()
-	h := s.Health()
-	if h.Err == nil || h.ErrSince.IsZero() || h.Pending != calls || h.PendingBytes <= 0 || h.OldestWait <= 0 {
-		t.Errorf("health while locked: %+v", h)
-	}
-	if err := errors.Join(other.exec("ROLLBACK"), other.close()); err != nil {
-		t.Fatal(err)
-	}
-	c, a := begun(calls + 1)
-	commit(t, s, Change{Call: c, Attempts: []*Attempt{a}}) // queued behind all others
-	if list, err := r.Calls(t.Context(), Query{}); err != nil || len(list) != calls+2 {
-		t.Errorf("afterwards: %d calls, %v", len(list), err)
-	}
-	if h := s.Health(); h.Err != nil || h.Pending != 0 || h.PendingBytes != 0 {
-		t.Errorf("health afterwards: %+v", h)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, Options{})
+		r := openReader(t, s.Path())
+		record(t, s, 1)
+		other, err := openConn(s.Path(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.exec("BEGIN IMMEDIATE"); err != nil {
+			t.Fatal(err)
+		}
+		const calls = 64
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		for i := range calls {
+			wg.Go(func() {
+				c, a := begun(i + 1)
+				if err := s.Commit(ctx, Change{Call: c, Attempts: []*Attempt{a}}); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Commit while another holds the lock: %v", err)
+				}
+			})
+		}
+		if list, err := r.Calls(t.Context(), Query{}); err != nil || len(list) != 1 {
+			t.Errorf("reading meanwhile: %d calls, %v", len(list), err)
+		}
+		wg.Wait()
+		h := s.Health()
+		if h.Err == nil || h.ErrSince.IsZero() || h.Pending != calls || h.PendingBytes <= 0 || h.OldestWait <= 0 {
+			t.Errorf("health while locked: %+v", h)
+		}
+		if err := errors.Join(other.exec("ROLLBACK"), other.close()); err != nil {
+			t.Fatal(err)
+		}
+		c, a := begun(calls + 1)
+		commit(t, s, Change{Call: c, Attempts: []*Attempt{a}}) // queued behind all others
+		if list, err := r.Calls(t.Context(), Query{}); err != nil || len(list) != calls+2 {
+			t.Errorf("afterwards: %d calls, %v", len(list), err)
+		}
+		if h := s.Health(); h.Err != nil || h.Pending != 0 || h.PendingBytes != 0 {
+			t.Errorf("health afterwards: %+v", h)
+		}
+	})
 }
 
 // TestFullDisk fails commits as a full disk does, and lets them work again.
 func TestFullDisk(t *testing.T) {
-	var mu sync.Mutex
-	full := false
-	set := func(f bool) { mu.Lock(); defer mu.Unlock(); full = f }
-	s := openStore(t, Options{BeforeCommit: func() error {
-		mu.Lock()
-		defer mu.Unlock()
-		if full {
-			return syscall.ENOSPC
+	synctest.Test(t, func(t *testing.T) {
+		var full atomic.Bool
+		s := openStore(t, Options{BeforeCommit: func() error {
+			if full.Load() {
+				return syscall.ENOSPC
+			}
+			return nil
+		}})
+		ids := record(t, s, 3)
+		full.Store(true)
+		c, a := begun(10)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := s.Commit(ctx, Change{Call: c, Attempts: []*Attempt{a}}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Commit on a full disk: %v", err)
 		}
-		return nil
-	}})
-	ids := record(t, s, 3)
-	set(true)
-	c, a := begun(10)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := s.Commit(ctx, Change{Call: c, Attempts: []*Attempt{a}}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("Commit on a full disk: %v", err)
-	}
-	h := s.Health()
-	if !errors.Is(h.Err, syscall.ENOSPC) || h.Pending != 1 || h.Rejected != 0 {
-		t.Errorf("health on a full disk: %+v", h)
-	}
-	var hinted *FileError
-	if !errors.As(h.Err, &hinted) || !strings.Contains(hinted.Hint(), "disk is full") {
-		t.Errorf("hint on a full disk: %v", h.Err)
-	}
-	set(false)
-	c, a = ended(c, a)
-	commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
-	closeStore(t, s)
-	r := openReader(t, s.Path())
-	list, err := r.Calls(t.Context(), Query{})
-	if err != nil || len(list) != len(ids)+1 {
-		t.Errorf("%d calls, %v", len(list), err)
-	}
-	if problems, err := r.Check(t.Context()); err != nil || len(problems) > 0 {
-		t.Errorf("a retry counted twice: %q, %v", problems, err)
-	}
+		h := s.Health()
+		if !errors.Is(h.Err, syscall.ENOSPC) || h.Pending != 1 || h.Rejected != 0 {
+			t.Errorf("health on a full disk: %+v", h)
+		}
+		var hinted *FileError
+		if !errors.As(h.Err, &hinted) || !strings.Contains(hinted.Hint(), "disk is full") {
+			t.Errorf("hint on a full disk: %v", h.Err)
+		}
+		full.Store(false)
+		c, a = ended(c, a)
+		commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
+		closeStore(t, s)
+		r := openReader(t, s.Path())
+		list, err := r.Calls(t.Context(), Query{})
+		if err != nil || len(list) != len(ids)+1 {
+			t.Errorf("%d calls, %v", len(list), err)
+		}
+		if problems, err := r.Check(t.Context()); err != nil || len(problems) > 0 {
+			t.Errorf("a retry counted twice: %q, %v", problems, err)
+		}
+	})
 }
 
 // TestCloseGivesUpLoudly is a shutdown while the disk is full.
 func TestCloseGivesUpLoudly(t *testing.T) {
-	opened, tried := false, make(chan struct{}, 1)
-	s, err := Open(t.TempDir()+"/llmgw.db", Options{BeforeCommit: func() error {
-		if !opened {
+	var opened atomic.Bool
+	tried := make(chan struct{}, 1)
+	s, err := Open(t.TempDir()+"/llmgw.db", Options{Now: still, BeforeCommit: func() error {
+		if !opened.Load() {
 			return nil
 		}
 		wake(tried)
@@ -222,7 +224,7 @@ func TestCloseGivesUpLoudly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened = true
+	opened.Store(true)
 	c, a := begun(0)
 	result := make(chan error, 1)
 	go func() { result <- s.Commit(context.Background(), Change{Call: c, Attempts: []*Attempt{a}}) }()
@@ -282,29 +284,29 @@ func TestReplayedBeginDoesNotRevive(t *testing.T) {
 // TestRemovedFileIsNoticed: rows written to a file that nobody can open again
 // are no record, so such commits must not be acknowledged.
 func TestRemovedFileIsNoticed(t *testing.T) {
-	s := openStore(t, Options{})
-	record(t, s, 1)
-	hidden := s.Path() + ".hidden"
-	if err := os.Rename(s.Path(), hidden); err != nil {
-		t.Skip("an open file cannot be renamed here:", err)
-	}
-	s.writer.in.mu.Lock() // the writer is idle: nothing else touches this
-	s.writer.fileChecked = time.Time{}
-	s.writer.in.mu.Unlock()
-	c, a := begun(1)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := s.Commit(ctx, Change{Call: c, Attempts: []*Attempt{a}}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Commit to a removed file: %v", err)
-	}
-	if h := s.Health(); !errors.Is(h.Err, errReplaced) {
-		t.Errorf("health: %v", h.Err)
-	}
-	if err := os.Rename(hidden, s.Path()); err != nil {
-		t.Fatal(err)
-	}
-	c, a = ended(c, a)
-	commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, Options{})
+		record(t, s, 1)
+		hidden := s.Path() + ".hidden"
+		if err := os.Rename(s.Path(), hidden); err != nil {
+			t.Skip("an open file cannot be renamed here:", err)
+		}
+		time.Sleep(2 * sameFileEvery) // virtual
+		c, a := begun(1)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := s.Commit(ctx, Change{Call: c, Attempts: []*Attempt{a}}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Commit to a removed file: %v", err)
+		}
+		if h := s.Health(); !errors.Is(h.Err, errReplaced) {
+			t.Errorf("health: %v", h.Err)
+		}
+		if err := os.Rename(hidden, s.Path()); err != nil {
+			t.Fatal(err)
+		}
+		c, a = ended(c, a)
+		commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
+	})
 }
 
 // TestWALStaysShort: passive checkpoints alone let it grow without end under
