@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,7 +110,36 @@ func (m *app) status() string {
 		parts = append(parts, "sort: "+m.sortWords())
 	}
 	parts = append(parts, m.counted())
-	return k.clip(" "+strings.Join(kept(parts), "   "), m.layout.body.w)
+	left, w := " "+strings.Join(kept(parts), "   "), m.layout.body.w
+	return k.clip(k.ends(left, m.lately(w-width(left)-3), w), w)
+}
+
+// lately is how the last hour went, as far as the header does not say so: as
+// much as fits into w cells.
+func (m *app) lately(w int) string {
+	p, k := &m.snap.pulse, m.look
+	if p.Sample == 0 {
+		return ""
+	}
+	room := m.w - width(m.tabs()) - 2 // of the header
+	active := strconv.FormatInt(p.Running, 10) + " active"
+	if p.Running > 0 {
+		active = k.activeStyle.paint(active)
+	}
+	var rate, bars, shares string
+	if room < rateRoom {
+		rate, bars = "  "+short(p.Calls)+"/h", " "+k.sparkline(p.Columns)
+	}
+	if room < sharesRoom {
+		shares = "  " + m.shares()
+	}
+	failed := "  failed " + k.percent(p.Failed, p.Sample)
+	for _, text := range []string{active + rate + bars + shares, active + rate + shares, active + shares, active + failed, active} {
+		if width(text)+1 <= w {
+			return text + " "
+		}
+	}
+	return ""
 }
 
 // byKey names the key that ends a state; a single frame has none.

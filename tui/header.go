@@ -176,23 +176,35 @@ func wholeUSD(m price.Money) string {
 	return usd(m)
 }
 
+// The room from which on the header tells the calls of the hour, and how they
+// went; before, the line below the list does.
+const (
+	rateRoom   = 60
+	sharesRoom = 120
+)
+
 // hour is how the last hour went, in parts of which the last go first.
 func (m *app) hour(room int) []string {
 	p, k := m.snap.pulse, m.look
-	if room < 60 {
+	if room < rateRoom {
 		return nil
 	}
 	columns, unit := p.Columns, "/h "
-	if room >= 120 {
+	if room >= sharesRoom {
 		unit = " calls/h "
 	} else if len(columns) > 10 {
 		columns = columns[len(columns)-10:]
 	}
 	parts := []string{short(p.Calls) + unit + k.activeStyle.paint(k.sparkline(columns))}
-	if room < 120 || p.Sample == 0 {
+	if room < sharesRoom || p.Sample == 0 {
 		return parts
 	}
-	shares := "failed " + k.percent(p.Failed, p.Sample) + "  switched " + k.percent(p.Switched, p.Sample) +
+	return append(parts, m.shares())
+}
+
+// shares are how the calls of the hour went.
+func (m *app) shares() string {
+	p, k := m.snap.pulse, m.look
+	return "failed " + k.percent(p.Failed, p.Sample) + "  switched " + k.percent(p.Switched, p.Sample) +
 		"  cached " + k.percent(p.Cached, p.Sample)
-	return append(parts, shares)
 }
