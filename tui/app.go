@@ -167,7 +167,7 @@ func (m *app) wish() {
 		w.body, w.width = m.body.part, m.w
 	}
 	if w.providers = m.screen == screenProviders || m.layout.providers.h > 0; m.screen == screenProviders {
-		w.target = m.providers.target(m.view())
+		w.target, w.breaker = m.providers.target(m.view())
 	}
 	w.spend = m.screen == screenSpend || m.layout.spend.h > 0
 	w.complete = m.prompt.open

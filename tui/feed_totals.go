@@ -120,7 +120,7 @@ func (f *feed) screens(ctx context.Context, s *snapshot, now time.Time) (err err
 	fresh := f.totalsAt.Equal(now) // reports go with the header
 	if !w.providers {
 		s.providers = nil
-	} else if fresh || s.providers == nil || w.since != f.last.want.since || w.target != f.last.want.target {
+	} else if fresh || s.providers == nil || w.since != f.last.want.since || w.target != f.last.want.target || w.breaker != f.last.want.breaker {
 		if s.providers, err = readProviders(ctx, f.r, w, now); err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (m *app) beyondFrozen() bool {
 		return true
 	}
 	w.around, w.complete, w.detail, w.body, w.width = was.around, was.complete, was.detail, was.body, was.width
-	w.providers, w.target, w.spend = was.providers, was.target, was.spend
+	w.providers, w.target, w.breaker, w.spend = was.providers, was.target, was.breaker, was.spend
 	return w != was
 }
 
@@ -66,9 +66,9 @@ func (s *snapshot) with(later *snapshot) *snapshot {
 	}
 	if p := later.providers; s.providers == nil {
 		out.providers = p
-	} else if p != nil && p.of != s.providers.of {
+	} else if p != nil && (p.of != s.providers.of || p.breaker != s.providers.breaker) {
 		mixed := *s.providers
-		mixed.of, mixed.faults = p.of, p.faults
+		mixed.of, mixed.faults, mixed.breaker, mixed.changes = p.of, p.faults, p.breaker, p.changes
 		out.providers = &mixed
 	}
 	return &out

@@ -13,7 +13,8 @@ type glyphs struct {
 	connect, wait, first, stream          string // phases of a waterfall
 	fault, commit                         string
 	spark                                 [8]string
-	eighths                               []string // of a cell, from the left
+	eighths                               []string  // of a cell, from the left
+	corners                               [4]string // of steps: from the left down and up, to the right from above and from below
 }
 
 var unicodeGlyphs = glyphs{
@@ -23,6 +24,7 @@ var unicodeGlyphs = glyphs{
 	connect: "░", wait: "▒", first: "▓", stream: "█", fault: "╳", commit: "┤",
 	spark:   [8]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	eighths: []string{"▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"},
+	corners: [4]string{"┐", "┘", "└", "┌"},
 }
 
 // asciiGlyphs are for the Linux console, for locales without UTF-8, and for
@@ -36,4 +38,5 @@ var asciiGlyphs = glyphs{
 	connect: ",", wait: ":", first: "=", stream: "#", fault: "X", commit: "|",
 	spark:   [8]string{"_", ".", ":", "-", "=", "*", "%", "#"},
 	eighths: []string{".", "#"},
+	corners: [4]string{"+", "+", "+", "+"},
 }

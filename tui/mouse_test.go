@@ -121,9 +121,9 @@ func TestWheel(t *testing.T) {
 	if p.m.spend.cursor != wheelRows || p.m.focus != paneList {
 		t.Errorf("over the spending: row %d, focus %d", p.m.spend.cursor, p.m.focus)
 	}
-	before := p.m.providers.target(p.m.view())
+	before, _ := p.m.providers.target(p.m.view())
 	p.wheel(tea.MouseButtonWheelUp, 10, strip)
-	if after := p.m.providers.target(p.m.view()); after == before {
+	if after, _ := p.m.providers.target(p.m.view()); after == before {
 		t.Errorf("over the providers the cursor stays on %s", after)
 	}
 	if i := p.m.snap.window.index(p.m.calls.cursor); i != wheelRows {

@@ -59,6 +59,7 @@ type want struct {
 	providers bool   // the providers are visible, and since when
 	since     providersSpan
 	target    string // whose faults are listed
+	breaker   string // of the target whose breaker is told of
 	spend     bool   // so is the spending
 	period    spendPeriod
 	group     spendGroup

@@ -64,12 +64,15 @@ func (p *providers) order(groups []providerGroup, v view) {
 		g.total = targetRow{name: g.name, shown: g.name, provider: g.name}
 		g.total.use.OK, g.total.use.Failed = make([]int64, useSlices), make([]int64, useSlices)
 		for j := range g.models {
-			g.models[j].standing = v.standing(g.models[j].name)
+			g.models[j].standing, g.models[j].breaker = v.standing(g.models[j].name), g.models[j].name
 			if g.models[j].use.Attempts > 0 {
 				g.total.use.Add(&g.models[j].use)
 			}
 		}
 		g.total.standing = g.standing(v)
+		if len(g.models) == 1 {
+			g.total.breaker = g.models[0].name
+		}
 	}
 	by := providerSorts[p.sort].by
 	if by != nil {
@@ -184,7 +187,7 @@ func (p *providers) about(v view, r *targetRow, a area) []string {
 	if used := v.routesOf(r.name); used != "" {
 		add(k.dim, "routes: "+used)
 	}
-	lines = append(lines, "")
+	lines = append(append(lines, v.historyLines(r, a)...), "")
 	return append(lines, v.faultLines(r, a)...)
 }
 
