@@ -165,7 +165,7 @@ func (c *call) request(a *attempt) (*http.Request, error) {
 		a.edited = true
 	}
 	if t.clamp.Known {
-		edits = append(edits, w.facts.SetMaxTokens(w.dialect, w.op, body, t.clamp.N)...)
+		edits = append(edits, w.facts.SetMaxTokens(w.dialect, w.op, body, t.clamp.N, t.reasons)...)
 	}
 	if w.facts.Fallbacks != nil {
 		edits = append(edits, dialect.Edit{Span: w.facts.FallbacksSpan, Name: "fallbacks"})

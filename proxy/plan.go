@@ -61,6 +61,7 @@ type candidate struct {
 	unedited bool      // our own edits are left out, since they may be what it refuses
 
 	thoughtless bool // it refused a thought that it did not sign, and is asked without any
+	reasons     bool // it refused what was guessed of it, as OpenAI's models that reason do
 }
 
 // modelFor is the model name that goes upstream.

@@ -280,6 +280,11 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 			c.again, c.againIn = t, 0
 			return stepOnward
 		}
+		if (t.words.reply != nil || t.clamp.Known) && !t.reasons && dialect.RefusesAsReasoning(a.verdict.Text) {
+			t.reasons = true
+			c.again, c.againIn = t, 0
+			return stepOnward
+		}
 		if a.edited && !t.unedited {
 			t.unedited = true // our own edit may be what it refuses
 			c.again, c.againIn = t, 0
@@ -369,6 +374,8 @@ func (c *call) whyNext(a *attempt, next step) string {
 		return fmt.Sprintf("tried again after %s", c.againIn.Round(time.Millisecond))
 	case c.again == a.c && a.c.thoughtless:
 		return "tried again without the thoughts of earlier turns"
+	case c.again == a.c && a.c.reasons:
+		return "tried again as one of OpenAI's models that reason"
 	case c.again == a.c && a.c.unedited:
 		return "tried again without llmgw's own edit"
 	case c.again == a.c:

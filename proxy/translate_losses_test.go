@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -104,5 +106,97 @@ func TestImpossibleStreamsAcrossDialects(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestNamesThatHideTheModel: a deployment's name does not tell what its model
+// takes: here one of gpt-5 kept that of the model before it. What was guessed wrongly is asked for again as it wants it, once, and
+// what is left out then is named; another target takes the call where that does
+// not help.
+func TestNamesThatHideTheModel(t *testing.T) {
+	const answer = `{"id":"c","object":"chat.completion","created":7,"model":"gpt-5","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`
+	refusals := map[string]string{
+		`"max_tokens"`:  "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+		`"temperature"`: "Unsupported value: 'temperature' does not support 0.3 with this model. Only the default (1) value is supported.",
+		`"top_p"`:       "Unsupported parameter: 'top_p' is not supported with this model.",
+	}
+	for _, c := range []struct {
+		name, path, ask string
+		refused         []string
+		want, dropped   string
+	}{
+		{"limit", "/v1/messages", `"max_tokens":50`, []string{`"max_tokens"`}, "openai=bad_request openai=ok", ""},
+		{"limit and sampling", "/v1/messages", `"max_tokens":50,"temperature":0.3`, []string{`"max_tokens"`, `"temperature"`}, "openai=bad_request openai=ok", "temperature"},
+		{"sampling", "/v1/messages", `"max_tokens":50,"top_p":0.3`, []string{`"top_p"`, `"max_tokens"`}, "openai=bad_request openai=ok", "top_p"},
+		{"a limit of llmgw's own", "/v1/chat/completions", `"temperature":1`, []string{`"max_tokens"`}, "openai=bad_request openai=ok", ""},
+		{"the client's own words", "/v1/chat/completions", `"max_tokens":50`, []string{`"max_tokens"`}, "openai=bad_request", ""},
+		{"stop sequences", "/v1/messages", `"max_tokens":50,"stop_sequences":["x"]`, []string{`"max_tokens"`}, "openai=bad_request openai=skipped:unsupported anthropic=ok", ""},
+		{"in vain", "/v1/messages", `"max_tokens":50`, []string{`"max_tokens"`, `"max_completion_tokens"`}, "openai=bad_request openai=bad_request anthropic=ok", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				refuse := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					for _, member := range c.refused {
+						if strings.Contains(string(body), member) {
+							fixed(400, jsonType, `{"error":{"message":"`+cmp.Or(refusals[member], refusals[`"max_tokens"`])+`","type":"invalid_request_error","code":"unsupported_parameter"}}`)(w, nil)
+							return
+						}
+					}
+					fixed(200, jsonType, answer)(w, nil)
+				})
+				r := newRig(t, []upstreamSpec{{name: "openai", dialect: llm.OpenAIChat, handler: refuse}, {name: "anthropic", dialect: llm.Anthropic}},
+					both(routed("openai/gpt-4o", claude), capped("0.05", nil)))
+				defer r.close()
+				got := r.post(c.path, `{"model":"m",`+c.ask+`,"messages":[{"role":"user","content":"hello"}]}`)
+				row := r.last()
+				if outcomes(row) != c.want || strings.Join(row.Dropped, " ") != c.dropped {
+					t.Errorf("%s, dropped %q: %s", outcomes(row), row.Dropped, got.body)
+				}
+				if _, held := r.spentAndHeld(); held != 0 {
+					t.Errorf("%s stays held", held)
+				}
+			})
+		})
+	}
+}
+
+// What a target cannot be asked for is on record by its place, its kind and the
+// reason; told to drop it the call goes on without, and names it.
+func TestRefusedPartsAreNamed(t *testing.T) {
+	const search = `{"type":"search_result","source":"https://example.com","title":"A","content":[{"type":"text","text":"b"}]}`
+	const chunks = `{"type":"document","title":"A","source":{"type":"content","content":[{"type":"text","text":"b"}]}}`
+	const stored = `{"type":"document","source":{"type":"file","file_id":"file_1"}}`
+	result := func(part string) string {
+		return `[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"hello"},` + part + `]}]}]`
+	}
+	user := func(part string) string {
+		return `[{"role":"user","content":[{"type":"text","text":"hello"},` + part + `]}]`
+	}
+	for _, c := range []struct{ messages, path, why string }{
+		{user(search), "messages[0].content[1]", "such a part: search_result"},
+		{user(chunks), "messages[0].content[1]", "such a part: document"},
+		{user(stored), "messages[0].content[1].source.file_id", "stored at another provider"},
+		{result(search), "messages[2].content[0].content[1]", "such a part: search_result"},
+		{result(chunks), "messages[2].content[0].content[1]", "such a part: document"},
+	} {
+		ask := `{"model":"m","max_tokens":50,"messages":` + c.messages + `}`
+		for _, mode := range []string{UnsupportedSkip, UnsupportedDrop} {
+			synctest.Test(t, func(t *testing.T) {
+				r := bilingual(t, func(cfg *Config) { cfg.Failover.OnUnsupported = mode }, gpt, claude)
+				defer r.close()
+				r.post("/v1/messages", ask)
+				row := r.last()
+				if mode == UnsupportedDrop {
+					if outcomes(row) != "openai=ok" || strings.Join(row.Dropped, " ") != c.path {
+						t.Errorf("%s: %s, dropped %q", c.path, outcomes(row), row.Dropped)
+					}
+					return
+				}
+				if why := row.Attempts[0].Error; outcomes(row) != "openai=skipped:unsupported anthropic=ok" || !strings.Contains(why, c.path+" (") || !strings.Contains(why, c.why) {
+					t.Errorf("%s: %s: %s", c.path, outcomes(row), why)
+				}
+			})
+		}
 	}
 }

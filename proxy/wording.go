@@ -25,6 +25,7 @@ type wording struct {
 	reply   *dialect.Reply  // how the client wants the answer
 	changes dialect.Changes // what did not come over as it was
 	counted bool            // it asks for the usage of its stream, which not everybody understands
+	reasons bool            // it is worded for one of OpenAI's models that reason
 }
 
 // translated is what an attempt sent in its target's dialect, for the record.
@@ -52,11 +53,11 @@ func (c *call) speaks(up *upstream) bool {
 // failover.on_unsupported says what happens: the target is skipped and word
 // returns false, the call is refused, or it goes on without, named.
 func (c *call) word(t *candidate) (bool, *problem) {
-	if t.words != nil && !(t.unedited && t.words.counted) {
+	if t.words != nil && !(t.unedited && t.words.counted) && (t.words.reply == nil || t.words.reasons == t.reasons) {
 		return true, nil
 	}
 	for _, o := range c.plan.targets {
-		if o.target == t.target && o.words != nil && o.unedited == t.unedited && o != t {
+		if o.target == t.target && o.words != nil && o.unedited == t.unedited && o.reasons == t.reasons && o != t {
 			t.words = o.words
 			return true, nil
 		}
@@ -69,11 +70,23 @@ func (c *call) word(t *candidate) (bool, *problem) {
 	if err != nil {
 		return false, c.inexpressible(t, fmt.Sprintf("the call cannot be put to %s, which speaks %s: %v", t.up.p.Name, t.up.p.Dialect, err))
 	}
-	if lost := w.changes.Paths(dialect.Refused); len(lost) > 0 && t.limits.OnUnsupported != UnsupportedDrop {
-		return false, c.inexpressible(t, fmt.Sprintf("%s, which speaks %s, cannot be asked for %s", t.up.p.Name, t.up.p.Dialect, strings.Join(lost, ", ")))
+	if lost := refusals(w.changes); lost != "" && t.limits.OnUnsupported != UnsupportedDrop {
+		return false, c.inexpressible(t, fmt.Sprintf("%s, which speaks %s, cannot be asked for %s", t.up.p.Name, t.up.p.Dialect, lost))
 	}
 	t.words = w
 	return true, nil
+}
+
+// refusals lists what the target cannot be asked for, and why: "n (the protocol
+// has one answer), logprobs (…)".
+func refusals(changes dialect.Changes) string {
+	var lost []string
+	for _, change := range changes {
+		if text := change.Path + " (" + change.Why + ")"; change.Fate == dialect.Refused && !slices.Contains(lost, text) {
+			lost = append(lost, text)
+		}
+	}
+	return strings.Join(lost, ", ")
 }
 
 // inexpressible skips the candidate's target, or refuses the call.
@@ -117,6 +130,7 @@ func (c *call) translate(t *candidate) (*wording, error) {
 	to := dialect.Target{
 		Dialect: t.up.p.Dialect, Model: t.modelFor(c),
 		IncludeUsage: t.up.p.SupportsIncludeUsage() && !t.unedited, CacheControl: t.up.p.TakesCacheControl(), Thoughts: t.up.p.TakesThoughts(),
+		Reasons: t.reasons,
 	}
 	if p := c.set.prices.of(t.up, to.Model, time.Now()); p.known {
 		to.MaxOutput = p.price.MaxOutput()
@@ -130,7 +144,7 @@ func (c *call) translate(t *candidate) (*wording, error) {
 	if w.facts, err = dialect.Peek(w.dialect, w.op, w.body); err != nil {
 		return nil, fmt.Errorf("reading the translation: %w", err)
 	}
-	w.counted = w.facts.IncludeUsage
+	w.counted, w.reasons = w.facts.IncludeUsage, t.reasons
 	return w, nil
 }
 

@@ -307,7 +307,7 @@ func TestSetMaxTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		edits := f.SetMaxTokens(c.d, c.op, []byte(c.body), 2048)
+		edits := f.SetMaxTokens(c.d, c.op, []byte(c.body), 2048, false)
 		if got := string(Splice([]byte(c.body), edits...)); got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.body, got, c.want)
 		}
@@ -377,7 +377,7 @@ func FuzzBound(f *testing.F) {
 			if facts.N != b.Choices {
 				t.Fatalf("%q: %d choices, Peek says %d", body, b.Choices, facts.N)
 			}
-			edits := append(facts.SetMaxTokens(d, op, body, 7), facts.SetModel("m"))
+			edits := append(facts.SetMaxTokens(d, op, body, 7, len(body)%2 == 0), facts.SetModel("m"))
 			clamped, err := Peek(d, op, Splice(body, edits...))
 			if err != nil || clamped.MaxTokens.Or(8) > 7 || clamped.Model != "m" {
 				t.Fatalf("%q: %+v, %v", body, clamped.MaxTokens, err)

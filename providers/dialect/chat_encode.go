@@ -35,10 +35,13 @@ func (e *encoder) spelled(f llm.Field, usual string) string {
 	return usual
 }
 
+// reasons tells whether the model is one of OpenAI's that reason.
+func (e *encoder) reasons() bool { return e.t.Reasons || openAIReasons(e.t.Model) }
+
 func (e *encoder) chatLimits() {
 	r := e.req
-	usual := limitMember(llm.OpenAIChat, OpChat, e.t.Model)
-	if e.own {
+	usual := "max_tokens"
+	if e.own || e.reasons() {
 		usual = "max_completion_tokens"
 	}
 	e.maybeCount(e.spelled(llm.FieldMaxTokens, usual), r.MaxTokens)
@@ -63,7 +66,7 @@ func (e *encoder) chatStops() {
 	case stops == nil, len(stops) == 0 && !e.own:
 		return
 	case e.own:
-	case openAIReasons(e.t.Model):
+	case e.reasons():
 		e.change(Refused, "", llm.FieldStop, "the model reasons and takes no stop sequences")
 		return
 	case isOpenAIs(e.t.Model) && len(stops) > maxStops:
@@ -94,7 +97,7 @@ func (e *encoder) chatSampling() {
 }
 
 func (e *encoder) sampled(name string, value llm.Raw, f llm.Field) {
-	if value != nil && !e.own && openAIReasons(e.t.Model) && string(value) != "1" {
+	if value != nil && !e.own && e.reasons() && string(value) != "1" {
 		e.change(Dropped, "", f, "the model reasons and takes no sampling")
 		return
 	}
@@ -207,7 +210,7 @@ func (e *encoder) chatReasoning() {
 // the budget.
 func (e *encoder) chatEffort(r *llm.Reasoning) {
 	const why = "the model does not reason"
-	fixed := fixedEffort(e.t.Model)
+	fixed := fixedEffort(e.t.Model) && !e.t.Reasons
 	switch {
 	case r.Effort != nil && fixed:
 		e.change(Dropped, "", llm.FieldEffort, why)

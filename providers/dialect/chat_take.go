@@ -28,7 +28,7 @@ func (e *encoder) chatLast(m *llm.Message) bool {
 	begins := m.Role == llm.Assistant && slices.ContainsFunc(m.Parts, func(p llm.Part) bool { return p.Kind == llm.Text })
 	switch {
 	case !begins:
-	case isOpenAIs(e.t.Model):
+	case isOpenAIs(e.t.Model) || e.t.Reasons:
 		e.change(Refused, m.Path, "", "the model does not continue a turn of its own")
 		return false
 	default:
@@ -44,7 +44,7 @@ func (e *encoder) chatTakes(role llm.Role, p *llm.Part) bool {
 	case llm.Text, llm.Refusal:
 		return true
 	case llm.Native:
-		e.lose(p.Path, llm.FieldNative)
+		e.loseNative(p)
 	case llm.Call, llm.Result:
 		if e.paired[p] {
 			return true

@@ -47,7 +47,7 @@ func (e *encoder) chatRole(m *llm.Message) string {
 	switch {
 	case m.Role == llm.ToolRole:
 		return string(llm.User)
-	case m.Role == llm.Developer && !e.own && !openAIReasons(e.t.Model):
+	case m.Role == llm.Developer && !e.own && !e.reasons():
 		// Only OpenAI has the role, and takes "system" for it from older models.
 		return string(llm.System)
 	case !e.own && m.Role != llm.User && !instructs(m.Role):

@@ -19,8 +19,10 @@ import (
 // compatible with o-series models"). Everybody else takes max_tokens, while
 // Mistral refuses the newer name (422, BerriAI/litellm#9583) and llama.cpp
 // forks and older Ollamas ignore it without a word (abetlen/llama-cpp-python#1907,
-// ikawrakow/ik_llama.cpp#2321): no clamp at all.
-func (f *Facts) SetMaxTokens(d llm.Dialect, op Op, body []byte, n int64) []Edit {
+// ikawrakow/ik_llama.cpp#2321): no clamp at all. Where a name does not tell,
+// reasons says that the model has refused a call as OpenAI's do
+// ([RefusesAsReasoning]).
+func (f *Facts) SetMaxTokens(d llm.Dialect, op Op, body []byte, n int64, reasons bool) []Edit {
 	if op != OpChat && op != OpCompletions && op != OpMessages || f.members == 0 {
 		return nil
 	}
@@ -40,7 +42,11 @@ func (f *Facts) SetMaxTokens(d llm.Dialect, op Op, body []byte, n int64) []Edit 
 	if edits != nil || said {
 		return edits
 	}
-	member := `"` + limitMember(d, op, f.Model) + `":` + value + ","
+	name := "max_tokens"
+	if d == llm.OpenAIChat && op == OpChat && (reasons || openAIReasons(f.Model)) {
+		name = "max_completion_tokens"
+	}
+	member := `"` + name + `":` + value + ","
 	return []Edit{{Span: Span{f.openEnd, f.openEnd}, New: []byte(member), Name: "max_tokens"}}
 }
 
@@ -54,14 +60,6 @@ func (f *Facts) said(body []byte) bool {
 	return false
 }
 
-// limitMember is the name of the output limit.
-func limitMember(d llm.Dialect, op Op, model string) string {
-	if d == llm.OpenAIChat && op == OpChat && openAIReasons(model) {
-		return "max_completion_tokens"
-	}
-	return "max_tokens"
-}
-
 // openAIReasons tells whether a model is one of OpenAI's that reason, which
 // all of theirs since gpt-5 do; gpt-oss is served by others.
 func openAIReasons(model string) bool {
@@ -72,6 +70,23 @@ func openAIReasons(model string) bool {
 	version, found := strings.CutPrefix(name, "gpt-")
 	return found && version != "" && version[0]-'0' <= 9 && version[0] >= '5' ||
 		strings.HasPrefix(name, "codex-") || strings.HasPrefix(name, "computer-use")
+}
+
+// RefusesAsReasoning tells whether an error is what OpenAI's models that reason
+// say to what was guessed of one that does not: "Unsupported parameter:
+// 'max_tokens' is not supported with this model. Use 'max_completion_tokens'
+// instead.", "Unsupported value: 'temperature' does not support 0.2 with this
+// model." Deployments of Azure's have names of their owners' choosing.
+func RefusesAsReasoning(text string) bool {
+	if !strings.Contains(text, "Unsupported parameter") && !strings.Contains(text, "Unsupported value") {
+		return false
+	}
+	for _, member := range []string{"max_tokens", "temperature", "top_p", "frequency_penalty", "presence_penalty", "stop"} {
+		if strings.Contains(text, "'"+member+"'") {
+			return true
+		}
+	}
+	return false
 }
 
 // isOpenAIs tells whether a model is one of OpenAI's, as far as its name tells.

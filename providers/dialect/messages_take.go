@@ -38,7 +38,7 @@ func (m *messagesOut) takePart(role llm.Role, p *llm.Part) *llm.Part {
 		m.change(Approximated, within(p.Path, "refusal"), "", "a refusal became text")
 		return m.takeText(&llm.Part{Path: p.Path, Text: p.Text, Cache: p.Cache})
 	case p.Kind == llm.Native:
-		m.lose(p.Path, llm.FieldNative)
+		m.loseNative(p)
 	case p.Kind == llm.Audio && p.Media.ID != "":
 		m.lose(strings.TrimSuffix(p.Path, ".audio"), llm.FieldAudioID)
 	case p.Kind == llm.Audio:

@@ -49,6 +49,10 @@ type Target struct {
 	// did: the provider is known to understand that.
 	IncludeUsage bool
 
+	// Reasons tells that the model is one of OpenAI's that reason, whatever its
+	// name says: it has refused a call as they do ([RefusesAsReasoning]).
+	Reasons bool
+
 	// CacheControl tells that the provider takes Anthropic's cache markers in
 	// OpenAI's chat protocol (OpenRouter does; OpenAI refuses them).
 	CacheControl bool
@@ -108,6 +112,13 @@ type encoder struct {
 func (e *encoder) lose(node string, f llm.Field) {
 	t := takingOf(e.t.Dialect, f)
 	e.change(t.fate, node, f, t.why)
+}
+
+// loseNative names a part that only the request's own dialect has.
+func (e *encoder) loseNative(p *llm.Part) {
+	t := takingOf(e.t.Dialect, llm.FieldNative)
+	kind := p.Native.Type
+	e.change(t.fate, p.Path, "", t.why+": "+or(kind[:min(len(kind), 64)], "one without a type"))
 }
 
 // change names a change that depends on a value, as the table cannot.
