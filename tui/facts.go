@@ -139,7 +139,7 @@ func (v view) broken(b *store.Breaker) standing {
 	}
 	return standing{
 		k.slow, fmt.Sprintf("closed %d/%d", b.Consecutive, b.Failures),
-		fmt.Sprintf("is closed: calls pass, but %d in a row failed; %d open it", b.Consecutive, b.Failures), k.slowStyle, store.BreakerClosed, "",
+		fmt.Sprintf("is closed: calls pass; %d of %d faults in a row", b.Consecutive, b.Failures), k.slowStyle, store.BreakerClosed, "",
 	}
 }
 

@@ -118,22 +118,31 @@ func (f *feed) screens(ctx context.Context, s *snapshot, now time.Time) (err err
 		}
 	}
 	fresh := f.totalsAt.Equal(now) // reports go with the header
+	was := f.last.want
 	if !w.providers {
-		s.providers = nil
-	} else if fresh || s.providers == nil || w.since != f.last.want.since || w.target != f.last.want.target || w.breaker != f.last.want.breaker {
+		if s.providers != nil && now.Sub(s.providers.at) > keptReport {
+			s.providers = nil
+		}
+	} else if fresh || s.providers == nil || !was.providers || w.since != was.since || w.target != was.target || w.breaker != was.breaker {
 		if s.providers, err = readProviders(ctx, f.r, w, now); err != nil {
 			return err
 		}
 	}
 	if !w.spend {
-		s.spend = nil
-	} else if fresh || s.spend == nil || w.period != f.last.want.period || w.group != f.last.want.group {
+		if s.spend != nil && now.Sub(s.spend.at) > keptReport {
+			s.spend = nil
+		}
+	} else if fresh || s.spend == nil || !was.spend || w.period != was.period || w.group != was.group {
 		if s.spend, err = readSpend(ctx, f.r, w, f.local(now)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// keptReport is how old a report may be to be shown till it is read anew, when
+// its screen is opened again.
+const keptReport = time.Minute
 
 // detail reads what the list does not have of one call: at once when the user
 // chose it, once a second while the newest call is shown whichever it is.

@@ -99,7 +99,7 @@ func (m *app) serving(room int) string {
 		text += " demo"
 	}
 	if !m.layout.narrow && !s.server.Owner.StartedAt.IsZero() {
-		up := span(m.now.Sub(s.server.Owner.StartedAt))
+		up := uptime(m.now.Sub(s.server.Owner.StartedAt))
 		if room >= 60 {
 			up = "up " + up
 		}
@@ -112,6 +112,14 @@ func (m *app) serving(room int) string {
 		text += "  " + k.alarm.paint(k.failed+" reload")
 	}
 	return text
+}
+
+// uptime is a duration that changes at most once a minute after the first.
+func uptime(d time.Duration) string {
+	if d >= time.Minute && d < time.Hour {
+		return strconv.Itoa(int(d/time.Minute)) + "m"
+	}
+	return span(d)
 }
 
 // portOf is the port of an address on loopback, any other address as it is.

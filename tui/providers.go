@@ -38,6 +38,7 @@ type providers struct {
 
 // providersData is how the providers fared.
 type providersData struct {
+	at     time.Time // when they were read
 	span   providersSpan
 	from   time.Time // what is counted begins here
 	uses   []store.TargetUse
@@ -54,7 +55,7 @@ const (
 )
 
 func readProviders(ctx context.Context, r *store.Reader, w want, now time.Time) (*providersData, error) {
-	d := &providersData{span: w.since, of: w.target}
+	d := &providersData{at: now, span: w.since, of: w.target}
 	since := now.Add(-w.since.length())
 	var err error
 	if d.uses, d.from, err = r.Use(ctx, since, now, useSlices); err != nil || w.target == "" {

@@ -104,3 +104,32 @@ func TestCurl(t *testing.T) {
 		t.Errorf("without a body: %+v", msg)
 	}
 }
+
+// A report that was looked at a moment ago is shown again at once, and read anew
+// behind it; one from long ago is not shown.
+func TestReportsDoNotFlicker(t *testing.T) {
+	o := options(fixture(t).Path(), 120, 40)
+	now := testNow
+	o.Now = func() time.Time { return now }
+	f := newFeed(t.Context(), o)
+	defer f.close()
+	m := newApp(t.Context(), o, f)
+	m.catchUp()
+	for _, key := range []string{"2", "3"} {
+		if m.Update(keyNamed(key)); !contains(frameOf(m), "reading") {
+			t.Errorf("%s shows what was never read", key)
+		}
+		m.catchUp()
+		press(m, "1")
+		if m.Update(keyNamed(key)); contains(frameOf(m), "reading") {
+			t.Errorf("back on %s there is nothing for a moment", key)
+		}
+		press(m, "1")
+		now = now.Add(2 * keptReport)
+		press(m, "r")
+		if m.Update(keyNamed(key)); !contains(frameOf(m), "reading") {
+			t.Errorf("back on %s it shows what is long past", key)
+		}
+		press(m, "1")
+	}
+}

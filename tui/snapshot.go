@@ -37,7 +37,7 @@ type snapshot struct {
 
 	known map[string][]string // values for completion, by field
 
-	// Read while their screen is visible, nil otherwise.
+	// Read while their screen is visible; nil, or from before, otherwise.
 	detail    *detailData
 	body      *bodyData
 	providers *providersData

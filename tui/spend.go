@@ -63,6 +63,7 @@ func (s *spend) ordered(d *spendData) []spendRow {
 
 // spendData is what was spent.
 type spendData struct {
+	at     time.Time // when it was read
 	period spendPeriod
 	group  spendGroup
 	rows   []spendRow
@@ -86,7 +87,7 @@ const (
 
 // readSpend adds up as `llmgw spend` does. Days are those of now's zone.
 func readSpend(ctx context.Context, r *store.Reader, w want, now time.Time) (*spendData, error) {
-	d := &spendData{period: w.period, group: w.group}
+	d := &spendData{at: now, period: w.period, group: w.group}
 	since, err := store.ParseSince(w.period.word(), now)
 	if err != nil {
 		return nil, err
