@@ -14,7 +14,7 @@ type chatRequest struct {
 }
 
 func decodeChat(body []byte) (*llm.Request, error) {
-	c := chatRequest{Request: &llm.Request{From: llm.OpenAIChat, Size: len(body), Spelled: map[llm.Field]string{}}}
+	c := chatRequest{Request: &llm.Request{From: llm.OpenAIChat, Size: len(body), Halves: hasHalf(body), Spelled: map[llm.Field]string{}}}
 	var bad *BadJSON
 	c.object, bad = readBody(trimMark(body), "messages", func(items iter.Seq2[int, object]) {
 		c.Messages = nil

@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 	"strconv"
+	"unicode/utf8"
 )
 
 // halves mends characters that a provider cut in two: JSON writes those beyond
@@ -99,4 +100,32 @@ func endsInHalf(literal []byte) string {
 		return ""
 	}
 	return string(first)
+}
+
+// hasHalf tells whether a JSON text has an escape that is half of a character
+// and stands alone. No text can hold it: what reads it makes U+FFFD of it, and
+// Anthropic refuses it ("no low surrogate in string").
+func hasHalf(body []byte) bool {
+	for from := 0; ; {
+		at := bytes.Index(body[from:], []byte(`\u`))
+		if at < 0 {
+			return false
+		}
+		at += from
+		from = at + len(`\u`)
+		backslashes := 0
+		for at-1-backslashes >= 0 && body[at-1-backslashes] == '\\' {
+			backslashes++
+		}
+		if backslashes%2 == 1 || len(body) < at+escapeLen {
+			continue
+		}
+		from = at + escapeLen
+		switch r, n := unescape(body[at:]); {
+		case r == utf8.RuneError && string(bytes.ToLower(body[at:from])) != `\ufffd`:
+			return true
+		default:
+			from = at + n
+		}
+	}
 }

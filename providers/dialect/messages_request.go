@@ -16,7 +16,7 @@ type messagesRequest struct {
 }
 
 func decodeMessages(body []byte) (*llm.Request, error) {
-	m := messagesRequest{Request: &llm.Request{From: llm.Anthropic, Size: len(body), Spelled: map[llm.Field]string{}}}
+	m := messagesRequest{Request: &llm.Request{From: llm.Anthropic, Size: len(body), Halves: hasHalf(body), Spelled: map[llm.Field]string{}}}
 	var bad *BadJSON
 	m.object, bad = readBody(trimMark(body), "messages", func(items iter.Seq2[int, object]) {
 		m.Messages = nil

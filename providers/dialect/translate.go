@@ -79,6 +79,9 @@ type Encoded struct {
 func EncodeRequest(r *llm.Request, t Target) (Encoded, error) {
 	e := encoder{req: r, t: t, own: r.From == t.Dialect}
 	e.out = make([]byte, 0, r.Size+r.Size/16+1024)
+	if r.Halves && !e.own {
+		e.change(Edited, "messages", "", "half of a character, which no text can hold, became U+FFFD")
+	}
 	var err error
 	enc := Encoded{Op: requestOp(t.Dialect)}
 	switch t.Dialect {

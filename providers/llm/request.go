@@ -14,9 +14,10 @@ type Raw []byte
 // was null is absent too, and stands in Extra as null, which asks for nothing.
 // A member of a type that its dialect does not allow stands in Extra as well.
 type Request struct {
-	From  Dialect // it was read from
-	Size  int     // bytes of the body it was read from
-	Model string
+	From   Dialect // it was read from
+	Size   int     // bytes of the body it was read from
+	Halves bool    // some text had half of a surrogate pair, which became U+FFFD
+	Model  string
 
 	Messages []Message // in order, instructions included
 	Tools    []Tool
