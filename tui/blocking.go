@@ -174,9 +174,9 @@ func (m *app) blocks(room int) string {
 	}
 	until := list[0].until(v)
 	switch {
-	case room >= 120 && until != "":
+	case room >= sharesRoom && until != "":
 		text = k.blocked + " " + k.outside(list[0].name()+" blocks "+list[0].cap.Scope, 40) + " " + until
-	case room >= 60 && until != "" && list[0].cap.Per != "rolling":
+	case room >= rateRoom && until != "" && list[0].cap.Per != "rolling":
 		text += " " + until
 	}
 	return k.blockedStyle.paint(text)

@@ -122,8 +122,9 @@ func (m *app) lately(w int) string {
 		return ""
 	}
 	room := m.w - width(m.tabs()) - 2 // of the header
-	active := strconv.FormatInt(p.Running, 10) + " active"
-	if p.Running > 0 {
+	running := m.active()
+	active := strconv.FormatInt(running, 10) + " active"
+	if running > 0 {
 		active = k.activeStyle.paint(active)
 	}
 	var rate, bars, shares string
@@ -140,6 +141,21 @@ func (m *app) lately(w int) string {
 		}
 	}
 	return ""
+}
+
+// active is how many calls are under way: as the list shows it where it shows
+// all, so that the two never differ.
+func (m *app) active() (n int64) {
+	s := m.snap
+	if w := &s.want; w.filter != "" || w.faults || s.window.sorted || !s.window.newest {
+		return s.pulse.Running
+	}
+	for _, c := range s.window.rows {
+		if s.running(c) {
+			n++
+		}
+	}
+	return n
 }
 
 // byKey names the key that ends a state; a single frame has none.

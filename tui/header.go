@@ -90,8 +90,9 @@ func (m *app) serving(room int) string {
 	case !s.server.Alive:
 		return k.dim.paint(k.idle) + " serve not running"
 	}
+	words := room >= sharesRoom || room >= rateRoom && len(s.blocked) == 0 // else what blocks needs the room
 	text := k.ok + " "
-	if room >= 60 {
+	if words {
 		text += "serve "
 	}
 	text += portOf(s.server.Owner.Listen)
@@ -100,7 +101,7 @@ func (m *app) serving(room int) string {
 	}
 	if !m.layout.narrow && !s.server.Owner.StartedAt.IsZero() {
 		up := uptime(m.now.Sub(s.server.Owner.StartedAt))
-		if room >= 60 {
+		if words {
 			up = "up " + up
 		}
 		text += " " + up
@@ -138,15 +139,15 @@ func (m *app) spent(room int) string {
 	s, k := m.snap, m.look
 	c, ok := s.firstCap(m.now)
 	if !ok {
-		if room >= 60 {
+		if room >= rateRoom {
 			return "today " + cents(s.today.Cost)
 		}
 		return cents(s.today.Cost)
 	}
 	text := cents(c.Spent) + "/" + wholeUSD(c.Limit)
-	if room >= 60 {
+	if room >= rateRoom {
 		text = k.outside(c.Name, 12) + " " + text
-		if room >= 120 || len(s.blocked) == 0 { // else what blocks needs the room
+		if room >= sharesRoom || len(s.blocked) == 0 { // as for serving
 			text += " " + k.capStyle(c).paint(k.meter(c.Spent, c.Held, c.Limit, 12))
 		}
 	} else {

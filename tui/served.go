@@ -169,7 +169,7 @@ func (v *view) underWay(c *store.CallRow, o *outcome) {
 	case store.LiveReading:
 		o.notes = []string{"reading the request"}
 	case store.LiveStreaming:
-		o.notes = []string{size(l.Bytes)}
+		o.notes, o.minor = []string{size(l.Bytes)}, 1
 	}
 }
 

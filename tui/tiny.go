@@ -11,7 +11,7 @@ func (m *app) tiny() []string {
 	lines := []string{" llmgw  " + m.serving(0)}
 	if s.err == nil {
 		p := s.pulse
-		lines = append(lines, " "+k.activeStyle.paint(k.active)+" "+strconv.Itoa(int(p.Running))+" active  "+
+		lines = append(lines, " "+k.activeStyle.paint(k.active)+" "+strconv.FormatInt(m.active(), 10)+" active  "+
 			k.failedStyle.paint(k.failed)+" "+strconv.Itoa(int(p.Failed))+"  "+
 			k.switchedStyle.paint(k.switched)+" "+strconv.Itoa(int(p.Switched)))
 		today := " today " + cents(s.today.Cost)
