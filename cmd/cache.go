@@ -30,13 +30,13 @@ func newCacheAction(g *globals, use, short string, args cobra.PositionalArgs, do
 	c := &cobra.Command{
 		Use: use, Short: short, Args: args,
 		RunE: func(c *cobra.Command, args []string) error {
-			if format != "table" && format != "json" {
-				return usagef("", "--format: %q is none of table, json", format)
+			if err := checkFormat(format); err != nil {
+				return err
 			}
 			return do(g, c.Context(), args, format)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "`FORMAT`: table or json")
+	c.Flags().StringVar(&format, "format", "table", "`FORMAT`: table, json or csv")
 	return c
 }
 
@@ -65,7 +65,7 @@ func (g *globals) listCache(ctx context.Context, _ []string, format string) erro
 	rows := [][]string{{"CALL", "AGE", "EXPIRES", "SIZE", "HITS", "PROJECT", "TARGET", "KIND"}}
 	now := time.Now()
 	err = r.EachCached(ctx, func(e *store.Cached) error {
-		if format == "json" {
+		if format != "table" {
 			list = append(list, cachedJSON{e.CallID, jsonTime(e.At), jsonTime(e.Expires), e.Project, e.Provider, e.Model, e.Stream,
 				e.Size, e.Stored, e.Hits, amountText(e.Cost)})
 			return nil
@@ -83,6 +83,8 @@ func (g *globals) listCache(ctx context.Context, _ []string, format string) erro
 		return err
 	case format == "json":
 		return writeSafeJSON(g.stdout, list)
+	case format == "csv":
+		return writeCSV(g.stdout, list)
 	case len(rows) == 1:
 		g.say("the cache is empty")
 		return nil
@@ -212,6 +214,9 @@ func (g *globals) changeCache(ctx context.Context, path string, args []string, f
 	var removed store.Removed
 	if err := json.Unmarshal([]byte(text), &removed); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if format == "csv" {
+		return writeCSV(g.stdout, []store.Removed{removed})
 	}
 	_, err = fmt.Fprintf(g.stdout, "removed %s, %s\n", count(removed.Answers, "answer"), sizeWords(removed.Bytes))
 	return err

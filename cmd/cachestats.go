@@ -63,8 +63,11 @@ func (g *globals) cacheStats(ctx context.Context, since, format string) error {
 	}
 	s := countCacheUse(uses)
 	s.Since, s.Answers, s.Bytes, s.OldestAt = jsonTime(from), size.Answers, size.Bytes, jsonTime(size.Oldest)
-	if format == "json" {
+	switch format {
+	case "json":
 		return writeSafeJSON(g.stdout, s)
+	case "csv":
+		return writeCSV(g.stdout, []cacheStats{*s})
 	}
 	return s.writeTable(g.stdout, size.Oldest)
 }

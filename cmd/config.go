@@ -100,8 +100,9 @@ func findConfig(flag string) (string, error) {
 	return path, nil
 }
 
-// loadFile reads the configuration at path, or the defaults for "".
-func loadFile(path string) (*file, error) {
+// loadFile reads the configuration at path, or the defaults for "". Served is the
+// address that is listened on where that is not the configuration's to say; or "".
+func loadFile(path, served string) (*file, error) {
 	if path == "" {
 		return defaultFile(), nil
 	}
@@ -109,12 +110,12 @@ func loadFile(path string) (*file, error) {
 	if err != nil {
 		return nil, &configError{path: path, problems: []located{{text: fmt.Sprintf("reading the configuration: %v", err)}}}
 	}
-	return parseFile(path, string(text))
+	return parseFile(path, string(text), served)
 }
 
 // parseFile reads a configuration; its error is a *configError with everything
 // that is wrong.
-func parseFile(path, text string) (*file, error) {
+func parseFile(path, text, served string) (*file, error) {
 	raw, err := parseTOML(text)
 	if err != nil {
 		return nil, &configError{path: path, problems: []located{parseProblem(text, err)}}
@@ -124,7 +125,7 @@ func parseFile(path, text string) (*file, error) {
 	var d decoder
 	d.decodeTable(raw, reflect.ValueOf(f).Elem(), "", "")
 	f.settings = d.settings
-	f.check(&d)
+	f.check(&d, cmp.Or(served, f.Listen))
 	for _, p := range refuseNotBuilt(slices.Concat(f.settings, f.presetKinds())) {
 		if !slices.ContainsFunc(d.problems, func(q problem) bool { return q.path == p.path }) {
 			d.problems = append(d.problems, p)
@@ -169,6 +170,11 @@ func (f *file) wrong(problems []problem) error {
 	}
 	slices.SortStableFunc(e.problems, func(a, b located) int { return cmp.Compare(a.line, b.line) })
 	return e
+}
+
+// sets tells whether the file sets the key at path.
+func (f *file) sets(path string) bool {
+	return slices.ContainsFunc(f.settings, func(s setting) bool { return s.path == path })
 }
 
 // failoverFor gives the [failover] values for a route, by its model pattern,
@@ -238,7 +244,7 @@ func (f *file) caps() []caps.Config {
 }
 
 // check refuses values that cannot work, alone or together.
-func (f *file) check(d *decoder) {
+func (f *file) check(d *decoder, served string) {
 	d.refuseErrors("server", f.Server.Validate())
 	d.refuseErrors("store", f.Store.Validate())
 	d.refuseErrors("failover", f.Failover.Validate())
@@ -249,7 +255,7 @@ func (f *file) check(d *decoder) {
 		d.refuse("listen", "%s", err)
 	}
 	for i := range f.Providers {
-		f.checkProvider(d, i)
+		f.checkProvider(d, i, served)
 	}
 	for i := range f.Routes {
 		f.checkRoute(d, i)
@@ -266,7 +272,7 @@ func (f *file) check(d *decoder) {
 	}
 }
 
-func (f *file) checkProvider(d *decoder, i int) {
+func (f *file) checkProvider(d *decoder, i int, served string) {
 	p, path := f.Providers[i], indexKey("provider", i)
 	d.refuseErrors(path, p.Validate())
 	if slices.ContainsFunc(f.Providers[:i], func(other fileProvider) bool { return other.Name == p.Name }) {
@@ -280,7 +286,7 @@ func (f *file) checkProvider(d *decoder, i int) {
 			d.refuse(joinKey(path, "base_url"), "is missing: %q is no preset%s", p.Name, orNearest(p.Name, presetNames()))
 		}
 	}
-	if isSelf(p.BaseURL, f.Listen) {
+	if isSelf(p.BaseURL, served) {
 		d.refuse(joinKey(path, "base_url"), "is the address llmgw listens on: every call would come back to it")
 	}
 	failover, breaker := f.Failover, f.Breaker
@@ -313,11 +319,18 @@ func (f *file) checkTarget(d *decoder, path, target string) {
 	if !ok || name == "" || model == "" || f.provider(name) != nil || isPreset(name) {
 		return
 	}
+	d.refuse(path, "no provider is named %q%s", name, orNearest(name, f.providerNames()))
+}
+
+// providerNames are those that a target may have: the presets' and the file's.
+func (f *file) providerNames() []string {
 	names := presetNames()
 	for _, p := range f.Providers {
-		names = append(names, p.Name)
+		if !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
+		}
 	}
-	d.refuse(path, "no provider is named %q%s", name, orNearest(name, names))
+	return names
 }
 
 // refuseErrors takes what a Validate found, which names keys of the table at

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -21,7 +22,7 @@ import (
 // wrongs are the mistakes in a configuration, "line: text" each.
 func wrongs(t *testing.T, text string) []string {
 	t.Helper()
-	_, err := parseFile("f", text)
+	_, err := parseFile("f", text, "")
 	if err == nil {
 		return nil
 	}
@@ -80,6 +81,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"[[provider]]\nname = \"openai\"\nbase_url = \"https://u:p@a.com\"", "3: provider.base_url: must not hold a user or password"},
 		{"[[provider]]\nname = \"openai\"\nbase_url = \"http://[::1]:4747/v1\"", "3: provider.base_url: is the address llmgw listens on"},
 		{"listen = \"127.0.0.1:80\"\n[[provider]]\nname = \"openai\"\nbase_url = \"http://localhost\"", "4: provider.base_url: is the address llmgw listens on"},
+		{"[store]\nmax_body = \"2XB\"", "2: store.max_body: \"2XB\" is no size such as \"64MB\""},
 		{"[[provider]]\nname = \"openai\"\nidle = \"0s\"", "3: provider.idle: must be longer than 0s"},
 		{"[[provider]]\nname = \"openai\"\nmax_cooldown = \"1s\"", "3: provider.max_cooldown: must not be shorter than cooldown"},
 		{"[[provider]]\nname = \"openai\"\nttl = \"1h\"", "3: provider.ttl: unknown key"},
@@ -174,7 +176,7 @@ max_size = "1MB"
 [[route]]
 model = "plain"
 targets = ["anthropic/plain"]
-`)
+`, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,10 +207,25 @@ targets = ["anthropic/plain"]
 	}
 }
 
+// Where --listen says otherwise, the address to stay away from is that one.
+func TestBaseURLIsNotWhereItIsServed(t *testing.T) {
+	const text = "listen = \"127.0.0.1:1\"\n[[provider]]\nname = \"openai\"\nbase_url = \"http://127.0.0.1:%d\""
+	for _, c := range []struct {
+		port   int
+		served string
+		self   bool
+	}{{1, "", true}, {2, "", false}, {1, "127.0.0.1:2", false}, {2, "127.0.0.1:2", true}} {
+		_, err := parseFile("f", fmt.Sprintf(text, c.port), c.served)
+		if self := err != nil && strings.Contains(err.Error(), "is the address llmgw listens on"); self != c.self {
+			t.Errorf("base URL at port %d, --listen %q: %v", c.port, c.served, err)
+		}
+	}
+}
+
 // A path means the same file whatever folder llmgw is started in.
 func TestPathsBeginAtTheConfiguration(t *testing.T) {
 	t.Setenv("HOME", "/home/me")
-	f, err := parseFile("/etc/llmgw/llmgw.toml", "[store]\npath = \"x/rec.db\"\n[[provider]]\nname = \"openai\"\nca_file = \"~/ca.pem\"")
+	f, err := parseFile("/etc/llmgw/llmgw.toml", "[store]\npath = \"x/rec.db\"\n[[provider]]\nname = \"openai\"\nca_file = \"~/ca.pem\"", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +244,7 @@ func TestExampleIsCompleteAndTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := parseFile("llmgw.toml.example", string(text))
+	f, err := parseFile("llmgw.toml.example", string(text), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +347,7 @@ func FuzzParseFile(f *testing.F) {
 	f.Add("[[cap]]\nusd=1e9\nmatch={model='x'}\n[prices.model.'a/b']\ninput='1'\n[prices.model.c]\noutput=2")
 	f.Add("server.allowed_hosts=[[1]]\nprovider=[{name=1},{}]\nfailover.idle='1s'\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		file, err := parseFile("f", text)
+		file, err := parseFile("f", text, "")
 		if err == nil {
 			var b strings.Builder
 			if err := file.show(&b, true); err != nil {

@@ -320,9 +320,12 @@ func setString(v reflect.Value, raw string, bytes bool) error {
 	case *string:
 		*c = raw
 	case *int64:
-		n, err := parseSize(raw)
-		if err != nil || !bytes {
+		if !bytes {
 			return typeError(v, raw, bytes)
+		}
+		n, err := parseSize(raw)
+		if err != nil {
+			return err
 		}
 		*c = n
 	default:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,8 @@ type globals struct {
 	db     string // --db: the database file
 	stdout io.Writer
 	stderr io.Writer
+
+	mentioned bool // that ./llmgw.toml is not read
 }
 
 // Main runs the command line of this process and returns its exit code: 0 done,
@@ -101,10 +104,31 @@ func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
 
 // load reads the configuration in force. It does not look whether secrets can
 // be resolved: that is [file.checkSecrets].
-func (g *globals) load() (*file, error) {
+func (g *globals) load() (*file, error) { return g.loadServed("") }
+
+// loadServed is load for who listens on an address that is not the
+// configuration's.
+func (g *globals) loadServed(listen string) (*file, error) {
 	path, err := findConfig(g.config)
 	if err != nil {
 		return nil, err
 	}
-	return loadFile(path)
+	g.mentionLocal(path)
+	return loadFile(path, listen)
+}
+
+// mentionLocal says, once, that a configuration in the current folder is not the
+// one that is read: whoever put it there may expect it to be.
+func (g *globals) mentionLocal(path string) {
+	local, err := filepath.Abs("llmgw.toml")
+	if err != nil || g.mentioned {
+		return
+	}
+	if _, err := os.Stat(local); err != nil {
+		return
+	}
+	if read, err := filepath.Abs(path); path == "" || err == nil && read != local {
+		g.mentioned = true
+		g.say("./llmgw.toml is not read; give it with --config if you trust it")
+	}
 }

@@ -211,7 +211,7 @@ func writeRows(w io.Writer, format string, columns []string, rows [][]string, al
 		}
 		return writeTable(w, append([][]string{head}, rows...))
 	}
-	return usagef("", "--format: %q is none of table, json, csv", format)
+	return checkFormat(format)
 }
 
 // readPriceFile reads another project's price table.

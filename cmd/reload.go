@@ -35,7 +35,7 @@ func (s *server) watchConfig(ctx context.Context) {
 			}
 			seen = now
 		}
-		s.reload()
+		s.reload(ctx)
 	}
 }
 
@@ -50,8 +50,8 @@ func stamp(path string) string {
 
 // reload puts the file's present content in force as a whole, or says loudly
 // that it cannot and keeps what was.
-func (s *server) reload() {
-	err := s.tryReload()
+func (s *server) reload(ctx context.Context) {
+	err := s.tryReload(ctx)
 	out := store.Reload{At: time.Now().UTC()}
 	if err != nil {
 		out.Error = err.Error()
@@ -62,8 +62,8 @@ func (s *server) reload() {
 	s.store.SetReload(out)
 }
 
-func (s *server) tryReload() error {
-	f, err := loadFile(s.file.path)
+func (s *server) tryReload(ctx context.Context) error {
+	f, err := loadFile(s.file.path, s.listener.Addr().String())
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *server) tryReload() error {
 	if f.Store.Path != s.file.Store.Path || s.flags.listen == "" && f.Listen != s.listen {
 		return errors.New("listen and store.path take effect only at a restart")
 	}
-	cfg, err := s.proxyConfig(f)
+	cfg, err := s.proxyConfig(ctx, f)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +29,7 @@ const commandLimit = time.Minute
 // stands for: env:NAME, file:PATH, keyring:NAME, cmd:COMMAND, or itself. An
 // empty secret is an error, never "no key": a call without a key would fail
 // far from here. Errors name the reference, not what it stands for.
-func resolveSecret(ref, configPath string) (string, error) {
+func resolveSecret(ctx context.Context, ref, configPath string) (string, error) {
 	kind, name := splitReference(ref)
 	if kind != "" && name == "" {
 		return "", fmt.Errorf("%q names nothing", ref)
@@ -43,7 +44,7 @@ func resolveSecret(ref, configPath string) (string, error) {
 	case "keyring":
 		secret, err = keyring.Get(keyringService, name)
 	case "cmd":
-		secret, err = runSecret(name, configPath)
+		secret, err = runSecret(ctx, name, configPath)
 	default:
 		secret = ref
 	}
@@ -75,22 +76,25 @@ func readSecret(path string) (string, error) {
 }
 
 // runSecret runs a command of the configuration and takes what it prints.
-func runSecret(command, configPath string) (string, error) {
+func runSecret(ctx context.Context, command, configPath string) (string, error) {
 	if err := checkCommandAllowed(configPath); err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	limited, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
 	shell := []string{"sh", "-c"}
 	if runtime.GOOS == "windows" {
 		shell = []string{"cmd", "/C"}
 	}
-	c := exec.CommandContext(ctx, shell[0], shell[1], command)
+	c := exec.CommandContext(limited, shell[0], shell[1], command)
 	c.Stderr = os.Stderr // a password manager asks there
 	c.Stdin = os.Stdin
 	c.WaitDelay = time.Second
 	out, err := c.Output()
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case limited.Err() != nil:
 		err = fmt.Errorf("no answer within %s", commandLimit)
 	}
 	return strings.TrimSpace(string(out)), err
@@ -133,7 +137,7 @@ func (f *file) checkSecrets() error {
 	var d decoder
 	for i, p := range f.Providers {
 		path := indexKey("provider", i)
-		if p.Key != "" {
+		if f.sets(joinKey(path, "key")) {
 			d.refuseSecret(joinKey(path, "key"), p.Key, f.path)
 		}
 		for n, key := range p.Keys {
@@ -143,7 +147,7 @@ func (f *file) checkSecrets() error {
 			d.refuseSecret(joinKey(joinKey(path, "headers"), name), p.Headers[name], f.path)
 		}
 		if p.CAFile != "" {
-			if _, err := os.Stat(p.CAFile); err != nil {
+			if err := checkCertificates(p.CAFile); err != nil {
 				d.refuse(joinKey(path, "ca_file"), "%v", err)
 			}
 		}
@@ -151,17 +155,42 @@ func (f *file) checkSecrets() error {
 	return f.wrong(d.problems)
 }
 
+// checkLiteral refuses a key that is no key: an empty one, and a reference that is
+// misspelled, which would be sent to the provider as it stands.
+func checkLiteral(key string) error {
+	if key == "" {
+		return errors.New("is empty; leave it out, or name where the key is, as in \"env:NAME\"")
+	}
+	if kind, name, found := strings.Cut(key, ":"); found && name != "" {
+		if near := nearestWord(kind, []string{"env", "file", "keyring", "cmd"}); near != "" {
+			return fmt.Errorf("%q is no kind of reference; did you mean \"%s:…\"?", kind+":", near)
+		}
+	}
+	return nil
+}
+
+// checkCertificates tells why a ca_file cannot be used.
+func checkCertificates(path string) error {
+	pem, err := os.ReadFile(path)
+	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		err = fmt.Errorf("%s holds no certificate in PEM form", path)
+	}
+	return err
+}
+
 func (d *decoder) refuseSecret(path, ref, configPath string) {
 	var err error
 	switch kind, name := splitReference(ref); kind {
 	case "env", "file":
-		_, err = resolveSecret(ref, configPath)
+		_, err = resolveSecret(context.Background(), ref, configPath) // waits for nothing
 	case "cmd":
 		err = checkCommandAllowed(configPath)
 	case "keyring":
 		if name == "" {
 			err = errors.New("keyring: names nothing")
 		}
+	case "":
+		err = checkLiteral(ref)
 	}
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr

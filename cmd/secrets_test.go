@@ -1,6 +1,9 @@
 package cmd
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,7 +46,7 @@ func TestResolveSecret(t *testing.T) {
 		"cmd:printf ''":                  "error: is empty",
 		"cmd:echo leaked-secret; exit 1": "error: exit status 1",
 	} {
-		got, err := resolveSecret(ref, config)
+		got, err := resolveSecret(t.Context(), ref, config)
 		if wantErr, bad := strings.CutPrefix(want, "error: "); bad {
 			if err == nil || !strings.Contains(err.Error(), wantErr) {
 				t.Errorf("%s: %q, %v, want an error with %q", ref, got, err, wantErr)
@@ -69,9 +72,66 @@ func TestCommandSecretOfASharedFileIsRefused(t *testing.T) {
 		if err := os.Chmod(config, mode); err != nil {
 			t.Fatal(err)
 		}
-		got, err := resolveSecret("cmd:echo ran", config)
+		got, err := resolveSecret(t.Context(), "cmd:echo ran", config)
 		if refused != (err != nil) || refused == (got == "ran") {
 			t.Errorf("mode %04o: %q, %v, want refused: %v", mode, got, err, refused)
 		}
+	}
+}
+
+// What would be sent to a provider as it stands is no misspelled reference; each
+// mistake is named with its line.
+func TestUnusableSecretsAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "no.pem"), []byte("not a certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for set, want := range map[string]string{
+		`key = "sk-real"`:                "",
+		`key = "id:secret"`:              "",
+		`key = "evn:OPENAI_API_KEY"`:     `3: provider.key: "evn:" is no kind of reference; did you mean "env:…"?`,
+		`keys = ["a", "flie:x"]`:         `3: provider.keys: "flie:" is no kind of reference; did you mean "file:…"?`,
+		`key = ""`:                       "3: provider.key: is empty; leave it out",
+		`ca_file = "no.pem"`:             "3: provider.ca_file: " + filepath.Join(dir, "no.pem") + " holds no certificate in PEM form",
+		`key = "cmd:exit 3"`:             "3: provider.key: reading the secret cmd:exit 3: exit status 3",
+		`headers = {x = "keyring:gone"}`: "3: provider.headers.x: reading the secret keyring:gone",
+	} {
+		f, err := parseFile(filepath.Join(dir, "llmgw.toml"), "[[provider]]\nname = \"openai\"\n"+set, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f.path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err = f.checkSecrets(); err == nil {
+			_, err = f.resolveProviders(t.Context())
+		}
+		if got := fmt.Sprint(err); (err == nil) != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %q", set, got, want)
+		}
+	}
+}
+
+// A secret that somebody has to be asked for does not hold up the end.
+func TestWaitingForASecretEnds(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell")
+	}
+	config := filepath.Join(t.TempDir(), "llmgw.toml")
+	if err := os.WriteFile(config, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := filepath.Join(filepath.Dir(config), "asked")
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(asked); err == nil {
+				cancel()
+			}
+			runtime.Gosched()
+		}
+	}()
+	if _, err := resolveSecret(ctx, "cmd:touch '"+asked+"'; exec sleep 30", config); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
 }

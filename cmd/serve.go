@@ -58,14 +58,13 @@ that llmgw makes itself, recorded in a temporary database unless --db is given.`
 
 // serve wires everything, serves until ctx ends, and takes it apart again.
 func (g *globals) serve(ctx context.Context, flags serveFlags) (err error) {
-	f, err := g.load()
+	f, err := g.loadServed(flags.listen)
 	if err != nil {
 		return err
 	}
 	if err := f.checkSecrets(); err != nil {
 		return err
 	}
-	g.mentionLocalConfig(f)
 	configured := f.Listen
 	if flags.listen != "" {
 		f.Listen = flags.listen
@@ -77,6 +76,9 @@ func (g *globals) serve(ctx context.Context, flags serveFlags) (err error) {
 	s.current.Store(f)
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to end before it served
+		}
 		return err
 	}
 	if flags.leashed {
@@ -85,21 +87,6 @@ func (g *globals) serve(ctx context.Context, flags serveFlags) (err error) {
 		go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }() // at the latest when this process ends
 	}
 	return s.run(ctx)
-}
-
-// mentionLocalConfig says that a configuration in the current folder is not
-// read: whoever put it there may expect it to be.
-func (g *globals) mentionLocalConfig(f *file) {
-	local, err := filepath.Abs("llmgw.toml")
-	if err != nil {
-		return
-	}
-	if _, err := os.Stat(local); err != nil {
-		return
-	}
-	if read, err := filepath.Abs(f.path); f.path == "" || err == nil && read != local {
-		g.say("./llmgw.toml is not read; give it with --config if you trust it")
-	}
 }
 
 // server is a running gateway and what has to be closed after it, in the
@@ -156,7 +143,7 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.openStore(); err != nil {
 		return err
 	}
-	return s.openGateway()
+	return s.openGateway(ctx)
 }
 
 // busyPort is an address that another process holds.
@@ -228,8 +215,8 @@ func (s *server) databasePath() (string, error) {
 }
 
 // openGateway makes the proxy and the HTTP server before it.
-func (s *server) openGateway() error {
-	cfg, err := s.proxyConfig(s.file)
+func (s *server) openGateway(ctx context.Context) error {
+	cfg, err := s.proxyConfig(ctx, s.file)
 	if err != nil {
 		return err
 	}
@@ -258,7 +245,7 @@ func (s *server) openGateway() error {
 }
 
 // proxyConfig is what the proxy needs of a configuration.
-func (s *server) proxyConfig(f *file) (proxy.Config, error) {
+func (s *server) proxyConfig(ctx context.Context, f *file) (proxy.Config, error) {
 	cfg := proxy.Config{
 		Listen: s.listener.Addr().String(), Server: f.Server,
 		Failover: f.Failover, FailoverFor: f.failoverFor,
@@ -273,36 +260,51 @@ func (s *server) proxyConfig(f *file) (proxy.Config, error) {
 		cfg.Providers, cfg.Routes, cfg.Caps, cfg.CacheFor = s.demo.providers, s.demo.routes, s.demo.caps, s.demo.caching
 		return cfg, nil
 	}
-	cfg.Providers, err = f.resolveProviders()
+	cfg.Providers, err = f.resolveProviders(ctx)
 	return cfg, err
 }
 
 // resolveProviders makes the configured providers and those that exist
 // without configuration.
-func (f *file) resolveProviders() ([]*providers.Provider, error) {
+func (f *file) resolveProviders(ctx context.Context) ([]*providers.Provider, error) {
 	var all []*providers.Provider
-	var errs []error
-	for _, c := range f.Providers {
-		cfg, err := f.withSecrets(c.Config)
-		if err != nil {
-			errs = append(errs, err)
+	var d decoder
+	for i := range f.Providers {
+		known := len(d.problems)
+		cfg := f.withSecrets(ctx, i, &d)
+		if len(d.problems) > known {
 			continue
 		}
 		p, err := providers.New(cfg, os.LookupEnv)
 		if err != nil {
-			errs = append(errs, err)
+			d.refuseProvider(indexKey("provider", i), err)
 			continue
 		}
 		all = append(all, p)
 	}
-	if len(errs) > 0 {
-		return nil, &wiringError{errors.Join(errs...)}
+	if err := f.wrong(d.problems); err != nil {
+		return nil, err
 	}
 	extra, err := f.implicitProviders(all)
 	if err != nil {
 		return nil, &wiringError{err}
 	}
 	return append(all, extra...), nil
+}
+
+// refuseProvider takes why the provider of the table at path cannot be made.
+func (d *decoder) refuseProvider(path string, err error) {
+	for _, err := range splitJoined(err) {
+		e, ok := errors.AsType[*providers.ConfigError](err)
+		switch {
+		case !ok:
+			d.refuse(path, "%v", err)
+		case e.Remedy == "":
+			d.refuse(joinKey(path, e.Key), "%s", e.Problem)
+		default:
+			d.refuse(joinKey(path, e.Key), "%s; %s", e.Problem, e.Remedy)
+		}
+	}
 }
 
 // wiringError is a configuration that reads well and cannot be put to work.
@@ -312,30 +314,29 @@ type wiringError struct{ error }
 func (e *wiringError) Unwrap() error { return e.error }
 func (e *wiringError) exitCode() int { return exitUsage }
 
-// withSecrets replaces the references in a provider's keys and headers.
-func (f *file) withSecrets(c providers.Config) (providers.Config, error) {
-	var errs []error
-	resolve := func(key, ref string) string {
-		secret, err := resolveSecret(ref, f.path)
+// withSecrets is the configuration of a provider with what its references name.
+func (f *file) withSecrets(ctx context.Context, i int, d *decoder) providers.Config {
+	c, path := f.Providers[i].Config, indexKey("provider", i)
+	resolve := func(at, ref string) string {
+		secret, err := resolveSecret(ctx, ref, f.path)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("provider %q: %s: %w", c.Name, key, err))
+			d.refuse(at, "%v", err)
 		}
 		return secret
 	}
 	if c.Key != "" {
-		c.Key = resolve("key", c.Key)
+		c.Key = resolve(joinKey(path, "key"), c.Key)
 	}
-	keys := slices.Clone(c.Keys)
-	for i := range keys {
-		keys[i] = resolve("keys", keys[i])
+	c.Keys = slices.Clone(c.Keys)
+	for n, ref := range c.Keys {
+		c.Keys[n] = resolve(indexKey(joinKey(path, "keys"), n), ref)
 	}
-	c.Keys = keys
 	headers := make(map[string]string)
 	for name, ref := range c.Headers {
-		headers[name] = resolve("headers", ref)
+		headers[name] = resolve(joinKey(joinKey(path, "headers"), name), ref)
 	}
 	c.Headers = headers
-	return c, errors.Join(errs...)
+	return c
 }
 
 // implicitProviders are those that exist without a [[provider]] table: the

@@ -30,8 +30,8 @@ func newTargetsAction(g *globals, verb, use, short string, args cobra.Positional
 	c := &cobra.Command{
 		Use: use, Short: short, Args: args,
 		RunE: func(c *cobra.Command, args []string) error {
-			if format != "table" && format != "json" {
-				return usagef("", "--format: %q is none of table, json", format)
+			if err := checkFormat(format); err != nil {
+				return err
 			}
 			text, err := g.askTargets(c.Context(), append([]string{verb}, args...))
 			if err != nil {
@@ -40,7 +40,7 @@ func newTargetsAction(g *globals, verb, use, short string, args cobra.Positional
 			return g.printTargets(text, format)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "`FORM`: table or json")
+	c.Flags().StringVar(&format, "format", "table", "`FORMAT`: table, json or csv")
 	return c
 }
 
@@ -69,7 +69,7 @@ func (g *globals) askTargets(ctx context.Context, args []string) (string, error)
 	}
 	h, err := proxy.OpenHealth(f.breakerFor, st)
 	if err == nil {
-		text, err = h.Command(f.routes(), args)
+		text, err = h.Command(f.routes(), f.providerNames(), args)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -85,6 +85,9 @@ func (g *globals) printTargets(text, format string) error {
 	var all []proxy.TargetHealth
 	if err := json.Unmarshal([]byte(text), &all); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if format == "csv" {
+		return writeCSV(g.stdout, all)
 	}
 	rows := [][]string{{"TARGET", "KEY", "STATE", "NEXT TRY", "FAILED", "WHY"}}
 	now := time.Now()

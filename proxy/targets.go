@@ -84,9 +84,16 @@ func OpenHealth(limits func(provider string) breaker.Config, st *store.Store) (*
 	return &Health{h}, nil
 }
 
-// Command does what llmgw targets asks; see [Gateway.Command].
-func (h *Health) Command(routes []RouteConfig, args []string) (string, error) {
-	return h.h.command(targetsOf(routes), args, time.Now())
+// Command does what llmgw targets asks of the targets that these routes name and
+// of those at these providers; see [Gateway.Command].
+func (h *Health) Command(routes []RouteConfig, providers, args []string) (string, error) {
+	return h.h.command(places{targetsOf(routes), providers}, args, time.Now())
+}
+
+// places is where calls may go.
+type places struct {
+	routed    []string // targets
+	providers []string // names
 }
 
 // Command answers a command of another process: "targets" with list, reset,
@@ -108,7 +115,11 @@ func (g *Gateway) Command(verb string, args []string) (string, error) {
 	default:
 		return "", fmt.Errorf("this llmgw does not know the command %q; is it older than the one that asks?", verb)
 	}
-	return g.health.command(targetsOf(g.Routes()), args, time.Now())
+	at := places{routed: targetsOf(g.Routes())}
+	for _, p := range g.Providers() {
+		at.providers = append(at.providers, p.Name)
+	}
+	return g.health.command(at, args, time.Now())
 }
 
 // targetsOf are the targets that routes name, each once.
@@ -124,13 +135,16 @@ func targetsOf(routes []RouteConfig) []string {
 	return all
 }
 
-func (h *health) command(routed, args []string, now time.Time) (string, error) {
+func (h *health) command(at places, args []string, now time.Time) (string, error) {
 	if len(args) == 0 {
 		return "", errors.New("targets needs list, reset, disable or enable")
 	}
 	target := ""
 	if len(args) > 1 {
 		target = args[1]
+	}
+	if err := h.checkTarget(at, target, now); err != nil {
+		return "", err
 	}
 	switch {
 	case args[0] == "list":
@@ -146,8 +160,19 @@ func (h *health) command(routed, args []string, now time.Time) (string, error) {
 		return "", fmt.Errorf("targets knows list, reset, disable and enable, not %q", args[0])
 	}
 	h.save(now)
-	text, err := json.Marshal(h.report(routed, now))
+	text, err := json.Marshal(h.report(at.routed, now))
 	return string(text), err
+}
+
+// checkTarget refuses a target that no call can reach and nothing is known of: a
+// misspelled one would be disabled for nothing.
+func (h *health) checkTarget(at places, target string, now time.Time) error {
+	name := providerOf(target)
+	known := func(t TargetHealth) bool { return t.Target == target || providerOf(t.Target) == target }
+	if target == "" || slices.Contains(at.providers, name) || slices.ContainsFunc(h.report(at.routed, now), known) {
+		return nil
+	}
+	return fmt.Errorf("no provider is named %q; there are %s", name, strings.Join(at.providers, ", "))
 }
 
 // reset closes breakers and ends cooldowns: of a target, of all of a provider's
