@@ -30,6 +30,7 @@ type health struct {
 	mu      sync.Mutex
 	failing map[string]int               // calls that failed at a target and wait to try it again
 	faults  map[string]store.TargetFault // by target, until it answers a call
+	reasons map[string]bool              // targets whose name hides that they are OpenAI's and reason
 
 	noted atomic.Bool // the file holds something against a target or credential
 }
@@ -42,6 +43,7 @@ func newHealth(limits func(provider string) breaker.Config, st *store.Store) (*h
 		learnt:    newFirstTokens(),
 		failing:   make(map[string]int),
 		faults:    make(map[string]store.TargetFault),
+		reasons:   make(map[string]bool),
 		limits:    limits,
 		store:     st,
 	}
@@ -181,16 +183,17 @@ func (h *health) open(target string, now time.Time) bool {
 }
 
 // usableAt is the instant from which the candidate may be called; now or
-// earlier when it already may.
-func (h *health) usableAt(c *call, t *candidate, now time.Time) time.Time {
-	at := now
+// earlier when it already may. ever is false for one that is disabled.
+func (h *health) usableAt(c *call, t *candidate, now time.Time) (at time.Time, ever bool) {
+	at = now
 	if cd, ok := h.cooling(c, t, now); ok && cd.Until.After(at) {
 		at = cd.Until
 	}
-	if d := h.breakers.Peek(t.targetKey(c), now); !d.Allowed && d.Until.After(at) {
-		at = d.Until
+	target, provider := h.breakers.Peek(t.targetKey(c), now), h.breakers.Peek(t.up.p.Name, now)
+	if !target.Allowed && target.Until.After(at) {
+		at = target.Until
 	}
-	return at
+	return at, target.State != breaker.Disabled && provider.State != breaker.Disabled
 }
 
 // allow claims the candidate for one try. A refusal says which mechanism

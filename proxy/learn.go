@@ -62,3 +62,20 @@ func (f *firstTokens) limit(target string) time.Duration {
 	p99 := sorted[(len(sorted)*99-1)/100]
 	return min(3*p99, learnMost)
 }
+
+// noteReasons remembers that a target is a model of OpenAI's that reasons, as its
+// refusal told.
+func (h *health) noteReasons(target string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.reasons) < learnTargets {
+		h.reasons[target] = true
+	}
+}
+
+// knownToReason tells whether a target has said so.
+func (h *health) knownToReason(target string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reasons[target]
+}

@@ -15,21 +15,6 @@ import (
 	"llmgw/store"
 )
 
-// answer is what a target said that was not good enough, kept for the case
-// that nobody says better.
-type answer struct {
-	t      *candidate
-	row    *store.Attempt
-	status int // 0: no HTTP answer
-	header http.Header
-	body   []byte
-	fault  llm.Fault
-	text   string
-
-	decoded    bool // body had a Content-Encoding that was removed
-	translated bool // the target speaks another dialect than the client
-}
-
 // step is what follows from an attempt.
 type step int
 
@@ -37,7 +22,7 @@ const (
 	stepCommit step = iota // good: the answer goes to the client
 	stepCaller             // the provider's own error answers the caller
 	stepOnward             // another try, here or elsewhere: next decides
-	stepGone               // the client left
+	stepGone               // the client left, or llmgw stops
 )
 
 // run is the only place that tries again.
@@ -69,7 +54,7 @@ func (c *call) run() {
 			c.passOn(c.answers[len(c.answers)-1])
 			return
 		case stepGone:
-			c.gone()
+			c.refuse(*c.left())
 			return
 		}
 	}
@@ -242,7 +227,7 @@ func (c *call) judge(a *attempt) step {
 		return stepCommit
 	}
 	c.closeAttempt(a)
-	if fault == llm.ClientGone {
+	if fault == llm.ClientGone || fault == interrupted {
 		return stepGone
 	}
 	a.c.fault = fault
@@ -273,6 +258,10 @@ func (c *call) leaves(t *candidate, next step) bool {
 // afterFault is docs/failover.md's table: what a fault means for this call.
 func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 	t := a.c
+	if !c.repeatable(a) {
+		c.leave(t.target)
+		return stepOnward
+	}
 	switch fault {
 	case llm.RefusedRequest:
 		if t.words.reply == nil && t.words.dialect == llm.Anthropic && !t.thoughtless && dialect.RefusesThoughts(a.verdict.Text) {
@@ -282,6 +271,7 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 		}
 		if (t.words.reply != nil || t.clamp.Known) && !t.reasons && dialect.RefusesAsReasoning(a.verdict.Text) {
 			t.reasons = true
+			c.g.health.noteReasons(t.targetKey(c))
 			c.again, c.againIn = t, 0
 			return stepOnward
 		}
@@ -324,6 +314,23 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 	}
 	c.leave(t.target)
 	return stepOnward
+}
+
+// repeatable tells whether the target may be asked for the same again. What a
+// call on a path that llmgw does not know has done by the time that it fails
+// nobody can say: a second POST may make a second batch. Unless the provider
+// said that it refused this one, and when to come back.
+func (c *call) repeatable(a *attempt) bool {
+	if c.bodyIsCall() || c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
+		return true
+	}
+	switch a.fault() {
+	case llm.Reset, llm.ServerError:
+		return false
+	case llm.RateLimited, llm.Overloaded:
+		return a.verdict.Told
+	}
+	return true
 }
 
 // leave takes a target out of this call, whichever credentials it has left:
@@ -388,136 +395,4 @@ func (c *call) whyNext(a *attempt, next step) string {
 // not come back together.
 func jitter() time.Duration {
 	return 100*time.Millisecond + rand.N(400*time.Millisecond)
-}
-
-// keepAnswer remembers what a failed target said.
-func (c *call) keepAnswer(a *attempt) {
-	ans := answer{t: a.c, row: a.row, fault: a.fault(), text: a.verdict.Text}
-	if c.handsOn(a) {
-		ans.status, ans.header = a.resp.StatusCode, a.resp.Header
-		ans.body = slices.Concat(a.head, a.end)
-		ans.decoded = a.raw != nil
-		ans.translated = a.c.words.reply != nil
-	}
-	c.answers = append(c.answers, ans)
-}
-
-// handsOn tells whether a failed target's own answer may reach the caller as
-// it is: any error status, and a 200 whose body itself shows the caller that
-// something is wrong. Not a redirect, which the caller would follow with its
-// key, and nothing that a stream's reader would take for an empty answer.
-func (c *call) handsOn(a *attempt) bool {
-	if a.resp == nil || a.err != nil {
-		return false
-	}
-	if a.resp.StatusCode >= 400 {
-		return true
-	}
-	if a.resp.StatusCode >= 300 || a.c.words.reply != nil {
-		return false // a translated 200 with an error in it: the error is all there is to say
-	}
-	switch a.fault() {
-	case llm.ErrorInBody:
-		return !c.facts.Stream || a.broken && strings.HasPrefix(a.resp.Header.Get("Content-Type"), "text/event-stream")
-	case llm.Malformed:
-		return !c.facts.Stream
-	}
-	return false
-}
-
-// tellingStatuses are the provider errors worth handing on when several
-// targets failed.
-var tellingStatuses = []int{400, 401, 403, 404, 413, 422, 429, 529}
-
-// giveUp answers a call that no target served.
-func (c *call) giveUp() {
-	if n := len(c.attempts); n > 0 && c.attempts[n-1].Why == "" {
-		c.attempts[n-1].Why = "nobody was left to try"
-	}
-	if c.ctx.Err() != nil {
-		c.gone()
-		return
-	}
-	if !time.Now().Before(c.by) {
-		c.refuse(problem{code: codeDeadline, message: fmt.Sprintf("no answer within the deadline of %s; %s", c.by.Sub(c.rec.StartedAt), c.story())})
-		return
-	}
-	if ans, ok := c.bestAnswer(); ok {
-		c.passOn(ans)
-		return
-	}
-	if len(c.answers) == 0 && (len(c.refusals) > 0 || c.unpriced != "") {
-		c.refuse(c.capProblem())
-		return
-	}
-	if !slices.ContainsFunc(c.attempts, func(a *store.Attempt) bool { return a.Skipped != "unsupported" }) {
-		c.refuse(problem{code: codeUnsupported, message: c.story()})
-		return
-	}
-	p := problem{code: codeAllFailed, message: c.story()}
-	p.retryAfter, p.cooling = c.untilUsable()
-	c.refuse(p)
-}
-
-// bestAnswer is the provider's own error to hand on: with one target tried its
-// own, with several the first telling one.
-func (c *call) bestAnswer() (answer, bool) {
-	tried := make(map[string]bool)
-	for _, a := range c.answers {
-		tried[a.t.String()] = true
-	}
-	if len(tried) == 1 {
-		last := c.answers[len(c.answers)-1]
-		return last, last.status > 0
-	}
-	for _, a := range c.answers {
-		ours := a.translated && a.fault == llm.RefusedRequest // it says nothing of the client's own words
-		if slices.Contains(tellingStatuses, a.status) && !ours {
-			return a, true
-		}
-	}
-	return answer{}, false
-}
-
-// untilUsable is how long until the first target may be tried again, and
-// whether all of them are cooling down or open.
-func (c *call) untilUsable() (time.Duration, bool) {
-	now := time.Now()
-	var soonest time.Duration
-	cooling := true
-	for _, t := range c.plan.targets {
-		until := c.g.health.usableAt(c, t, now)
-		if !until.After(now) {
-			cooling = false
-			continue
-		}
-		if wait := until.Sub(now); soonest == 0 || wait < soonest {
-			soonest = wait
-		}
-	}
-	if !cooling {
-		soonest = 0
-	}
-	return soonest, cooling
-}
-
-// story names every attempt and what came of it.
-func (c *call) story() string {
-	var parts []string
-	for _, a := range c.attempts {
-		what := a.Outcome
-		if a.Outcome == store.OutcomeSkipped {
-			what = "skipped (" + a.Skipped + ")"
-		} else {
-			what += fmt.Sprintf(" after %s", a.Duration.Round(time.Millisecond))
-		}
-		if a.HTTPStatus > 0 {
-			what += fmt.Sprintf(", status %d", a.HTTPStatus)
-		}
-		if a.Error != "" {
-			what += ": " + cut(a.Error, 200)
-		}
-		parts = append(parts, a.Provider+"/"+a.Model+": "+what)
-	}
-	return cmp.Or(strings.Join(parts, "; "), "no target was tried")
 }

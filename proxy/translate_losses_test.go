@@ -127,7 +127,7 @@ func TestNamesThatHideTheModel(t *testing.T) {
 	}{
 		{"limit", "/v1/messages", `"max_tokens":50`, []string{`"max_tokens"`}, "openai=bad_request openai=ok", ""},
 		{"limit and sampling", "/v1/messages", `"max_tokens":50,"temperature":0.3`, []string{`"max_tokens"`, `"temperature"`}, "openai=bad_request openai=ok", "temperature"},
-		{"sampling", "/v1/messages", `"max_tokens":50,"top_p":0.3`, []string{`"top_p"`, `"max_tokens"`}, "openai=bad_request openai=ok", "top_p"},
+		{"sampling, first", "/v1/messages", `"max_tokens":50,"top_p":0.3`, []string{`"top_p"`, `"max_tokens"`}, "openai=bad_request anthropic=ok", ""},
 		{"a limit of llmgw's own", "/v1/chat/completions", `"temperature":1`, []string{`"max_tokens"`}, "openai=bad_request openai=ok", ""},
 		{"the client's own words", "/v1/chat/completions", `"max_tokens":50`, []string{`"max_tokens"`}, "openai=bad_request", ""},
 		{"stop sequences", "/v1/messages", `"max_tokens":50,"stop_sequences":["x"]`, []string{`"max_tokens"`}, "openai=bad_request openai=skipped:unsupported anthropic=ok", ""},
@@ -155,6 +155,12 @@ func TestNamesThatHideTheModel(t *testing.T) {
 				}
 				if _, held := r.spentAndHeld(); held != 0 {
 					t.Errorf("%s stays held", held)
+				}
+				if c.want == "openai=bad_request openai=ok" {
+					r.post(c.path, `{"model":"m",`+c.ask+`,"messages":[{"role":"user","content":"again"}]}`)
+					if row := r.last(); outcomes(row) != "openai=ok" || strings.Join(row.Dropped, " ") != c.dropped {
+						t.Errorf("the next call: %s, dropped %q", outcomes(row), row.Dropped)
+					}
 				}
 			})
 		})

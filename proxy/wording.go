@@ -53,6 +53,7 @@ func (c *call) speaks(up *upstream) bool {
 // failover.on_unsupported says what happens: the target is skipped and word
 // returns false, the call is refused, or it goes on without, named.
 func (c *call) word(t *candidate) (bool, *problem) {
+	t.reasons = t.reasons || c.g.health.knownToReason(t.targetKey(c))
 	if t.words != nil && !(t.unedited && t.words.counted) && (t.words.reply == nil || t.words.reasons == t.reasons) {
 		return true, nil
 	}

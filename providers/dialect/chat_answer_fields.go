@@ -23,7 +23,7 @@ var chatAnswerFields = []field{
 	{"choices[].message.refusal", llm.FieldRefusal},
 	{"choices[].message.annotations[].url_citation", llm.FieldCitations},
 	{"choices[].message.annotations[].type", ""},
-	{"choices[].message.audio", ""},
+	{"choices[].message.audio", llm.FieldAudio},
 	{"choices[].message.tool_calls[].id", llm.FieldCallID},
 	{"choices[].message.tool_calls[].type", ""},
 	{"choices[].message.tool_calls[].function.name", llm.FieldCallName},
@@ -50,7 +50,7 @@ var chatAnswerFields = []field{
 	{"choices[].message.reasoning_details[].text", llm.FieldThought},        // OpenRouter
 	{"choices[].message.reasoning_details[].signature", llm.FieldSignature}, // OpenRouter
 	{"choices[].message.reasoning_details[].data", llm.FieldEncrypted},      // OpenRouter
-	{"choices[].message.images[].image_url.url", ""},                        // OpenRouter
+	{"choices[].message.images[].image_url.url", llm.FieldImage},            // OpenRouter
 }
 
 // chatGives is what the fields of an answer become for a client of the chat

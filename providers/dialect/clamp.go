@@ -73,20 +73,13 @@ func openAIReasons(model string) bool {
 }
 
 // RefusesAsReasoning tells whether an error is what OpenAI's models that reason
-// say to what was guessed of one that does not: "Unsupported parameter:
-// 'max_tokens' is not supported with this model. Use 'max_completion_tokens'
-// instead.", "Unsupported value: 'temperature' does not support 0.2 with this
-// model." Deployments of Azure's have names of their owners' choosing.
+// say to the output limit of others: "Unsupported parameter: 'max_tokens' is not
+// supported with this model. Use 'max_completion_tokens' instead."
+// (anomalyco/opencode#37964). Deployments of Azure's have names of their owners'
+// choosing. Nothing else tells as much: who does not take a temperature need not
+// know the newer name of the limit, and would ignore it.
 func RefusesAsReasoning(text string) bool {
-	if !strings.Contains(text, "Unsupported parameter") && !strings.Contains(text, "Unsupported value") {
-		return false
-	}
-	for _, member := range []string{"max_tokens", "temperature", "top_p", "frequency_penalty", "presence_penalty", "stop"} {
-		if strings.Contains(text, "'"+member+"'") {
-			return true
-		}
-	}
-	return false
+	return strings.Contains(text, "'max_tokens'") && strings.Contains(text, "'max_completion_tokens'")
 }
 
 // isOpenAIs tells whether a model is one of OpenAI's, as far as its name tells.

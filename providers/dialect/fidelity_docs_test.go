@@ -52,6 +52,17 @@ names that are required and missing. And some values are refused, or named as
 approximated or dropped, where their member is not: more stop sequences than
 OpenAI takes, a choice among tools that are lost, a call without its result, the
 beginning of an answer that the model would not continue.
+
+What an answer holds that the client's protocol has no words for is left out, and
+named behind ` + "`answer.`" + `: "answer.image", "answer.audio", "answer.citation" (one that
+has no URL, where only URLs can be told), "answer.signature" and
+"answer.encrypted_thinking" (another provider's, which could not come back),
+"answer.choices[1]" (one that was not asked for), "answer.server_tool_use" and
+others of a provider's own. It is on record, and in ` + "`x-llmgw-dropped`" + ` where it was
+known before the first byte. An answer of which nothing is left is none: another
+target is asked. So it is with a stream whose events do not follow from one
+another, as a second ` + "`message_start`" + ` or arguments of no call; after the first
+content that ends as an error in the client's protocol.
 `
 
 func dialectsPage() string {
@@ -85,7 +96,11 @@ func answerTable(page *strings.Builder, from, to llm.Dialect) {
 	_, gives := answersOf(to)
 	for _, row := range members {
 		becomes := code(gives[row.is])
-		if becomes == "" {
+		switch {
+		case becomes != "":
+		case row.is == llm.FieldAudio, row.is == llm.FieldAudioID, row.is == llm.FieldImage, row.is == llm.FieldNative:
+			becomes = "left out, and named"
+		default:
 			becomes = "left out"
 		}
 		fmt.Fprintf(page, "| `%s` | %s |\n", row.path, becomes)

@@ -27,7 +27,7 @@ var messagesAnswerFields = []field{
 	{"content[].input", llm.FieldArgs},
 	{"content[].caller", ""},
 	{"content[].toolset_name", ""},
-	{"content[]", ""}, // server_tool_use and every other
+	{"content[]", llm.FieldNative}, // server_tool_use and every other
 	{"usage.input_tokens", llm.FieldInput},
 	{"usage.cache_read_input_tokens", llm.FieldCachedInput},
 	{"usage.cache_creation_input_tokens", llm.FieldCacheWrite},

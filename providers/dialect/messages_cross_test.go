@@ -241,6 +241,9 @@ func checkCrossing(t *testing.T, a recorded, from, to llm.Dialect) (whole int) {
 		}
 		whole = 1
 		want, got := saidBy(t, from, a.stream, a.body), saidBy(t, to, wantStream, out)
+		if to == llm.OpenAIChat && wantStream {
+			checkAccumulates(t, out, &got)
+		}
 		want.Usage = usageTold(&res.Usage)
 		if slices.Contains(want.IDs, "") {
 			want.IDs = got.IDs // made where the provider gave none
@@ -250,6 +253,22 @@ func checkCrossing(t *testing.T, a recorded, from, to llm.Dialect) (whole int) {
 		}
 	}
 	return whole
+}
+
+// checkAccumulates checks that OpenAI's own accumulator makes the same of a
+// stream.
+func checkAccumulates(t *testing.T, stream []byte, want *told) {
+	t.Helper()
+	var acc openai.ChatCompletionAccumulator
+	s := openaistream.NewStream[openai.ChatCompletionChunk](openaistream.NewDecoder(streamOf(stream)), nil)
+	for s.Next() {
+		if !acc.AddChunk(s.Current()) {
+			t.Errorf("%s does not continue the answer in\n%s", s.Current().RawJSON(), stream)
+		}
+	}
+	if got := chatTold(&acc.ChatCompletion); s.Err() != nil || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", *want) {
+		t.Errorf("%v: the accumulator has\n%q, want\n%q", s.Err(), got, *want)
+	}
 }
 
 // checkRaises checks that an error inside a stream is one for the client's SDK,

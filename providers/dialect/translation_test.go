@@ -54,6 +54,9 @@ func FuzzTranslateAnswer(f *testing.F) {
 	}
 	f.Add(string(chunks(`{"content":"a"}`, `{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]}`, "finish:stop")), true, uint8(11))
 	f.Add("data: {\"error\":{\"message\":\"x\",\"code\":502}}\n\n", true, uint8(5))
+	f.Add(string(chunks(`{"content":"\ud83d"}`, `{"tool_calls":[{"id":"c"}]}`, `{"content":"\ude00","images":[{}],"audio":{"id":"a"}}`, "finish:length", "finish:stop")), true, uint8(2))
+	f.Add(string(messagesEvents(messageStart, textStart, textDelta, blockStop, callStart, callDelta, callStop, messageDelta, messageStop, textDelta)), true, uint8(90))
+	f.Add(string(messagesEvents(messageStart, textDelta, callStart, textStart, callDelta, messageStart, messageDelta, messageStop)), true, uint8(90))
 	f.Fuzz(func(t *testing.T, answer string, stream bool, step uint8) {
 		for _, from := range translated {
 			for _, to := range translated {
