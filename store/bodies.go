@@ -67,9 +67,8 @@ func (p *packer) take(b Body) (body, error) {
 		b.Size = int64(len(b.Data))
 	}
 	if int64(len(b.Data)) > p.limit {
-		b.Data = b.Data[:p.limit]
+		b.Data, b.Truncated = b.Data[:p.limit], true
 	}
-	b.Truncated = b.Truncated || int64(len(b.Data)) < b.Size
 	if len(b.Data) > packAtOnce {
 		b.Data = bytes.Clone(b.Data)
 		return body{Body: b, part: part}, nil

@@ -82,7 +82,7 @@ type Call struct {
 	CacheNote  string // why it was no hit, or who had answered and when
 
 	Dropped []string          // parameters that the target could not express
-	Edits   []string          // declared edits of the body
+	Edits   []string          // declared edits of the request, and of the answer's encoding
 	Tags    map[string]string // of x-llmgw-tags
 
 	Usage      llm.Usage    // of the answer that was served; only the five counts are kept
@@ -149,7 +149,7 @@ type Body struct {
 	Part        string // request, response, attempt.N, attempt.N.request
 	Data        []byte // cut after [Options].BodiesMax bytes
 	Size        int64  // true size in bytes; 0: that of Data
-	Truncated   bool   // Data is not all of it
+	Truncated   bool   // Data is not all of it; Size alone says nothing, credentials are replaced
 	ContentType string
 	Headers     string // header block, credentials replaced
 }
@@ -165,6 +165,10 @@ type Change struct {
 
 	Cached   *Cached // answer to keep, in the same transaction
 	Replayed *Cached // answer that was given again: its hits rise by one
+
+	// Queued is called once the change is in line, before anybody waits for it:
+	// what is queued later becomes durable no sooner. Nil: nothing.
+	Queued func()
 }
 
 // The values of Live.Phase.
