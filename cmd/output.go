@@ -15,10 +15,11 @@ import (
 // How llmgw talks. stdout is data: what was asked for and nothing else, so that
 // it can be piped. stderr is talk: every line begins with "llmgw: ", lower
 // case, no full stop; "llmgw: error: …" says what is wrong, "llmgw: hint: …"
-// below it what to do. Nothing asks questions, no colour or cursor movement
-// goes to what is not a terminal or where NO_COLOR is set, and text from
-// outside (models, errors, bodies, headers) reaches a terminal only through
-// store.Clean. The exit code is one of those below.
+// below it what to do. Only what rewrites the record asks, and only where a
+// person can answer. No colour or cursor movement goes to what is not a terminal
+// or where NO_COLOR is set, and text from outside (models, errors, bodies,
+// headers) reaches a terminal only through store.Clean. The exit code is one of
+// those below.
 const (
 	exitOK     = 0
 	exitFailed = 1

@@ -64,7 +64,14 @@ func (g *globals) show(ctx context.Context, id string, f showFlags) error {
 	if err != nil {
 		return err
 	}
-	return writeCall(g.stdout, &c, bodies)
+	if err := writeCall(g.stdout, &c, bodies); err != nil {
+		return err
+	}
+	before, err := r.Before(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return writeBefore(g.stdout, before)
 }
 
 // noBodyError is a body that is not on record.

@@ -15,7 +15,8 @@ import (
 // spendFlags are the flags of `llmgw spend`.
 type spendFlags struct {
 	since, until, by, where, format string
-	caps, check                     bool
+	caps, check, reprice, yes       bool
+	reconcile                       string
 }
 
 func newSpendCommand(g *globals) *cobra.Command {
@@ -28,17 +29,24 @@ func newSpendCommand(g *globals) *cobra.Command {
 			"one: that were tried last). Attempts, tokens and money count where and when each\n" +
 			"attempt was made. Days are local ones.\n\n" +
 			"--check recomputes every attempt on record from its usage and its frozen price, and\n" +
-			"compares rows with calls, with rollups and with what the caps of a running llmgw say.",
+			"compares rows with calls, with rollups and with what the caps of a running llmgw say.\n\n" +
+			"--reprice shows what the attempts made in the span would cost at today's prices and,\n" +
+			"confirmed, charges them so: rows, sums and caps together, with a note of what was before.\n\n" +
+			"--reconcile compares a span with what a provider says was used or charged, by day (UTC)\n" +
+			"and model: exports of OpenAI, Anthropic and OpenRouter, CSV or JSON.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return g.spend(c.Context(), f) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.since, "since", "", "from `TIME` on: today, yesterday, 2026-11-01, 7d, 2h (default today; with --check all on record)")
+	flags.StringVar(&f.since, "since", "", "from `TIME` on: today, yesterday, 2026-11-01, 7d, 2h (default today; with --check, --reprice and --reconcile all there is)")
 	flags.StringVar(&f.until, "until", "", "before `TIME`")
 	flags.StringVar(&f.by, "by", defaultBy, "a row for each of these `KEYS`, in this order: "+strings.Join(spendKeys, ",")+",tag.NAME")
 	flags.StringVar(&f.where, "where", "", "only calls that match `FILTER`, such as \"provider:openai tag.team:ml\"")
 	flags.BoolVar(&f.caps, "caps", false, "how the caps stand, what they hold and for which calls")
 	flags.BoolVar(&f.check, "check", false, "look for costs that are not what usage and prices say; exit 3 if there are any")
+	flags.BoolVar(&f.reprice, "reprice", false, "what the span would cost at today's prices; asks before it changes anything")
+	flags.BoolVar(&f.yes, "yes", false, "with --reprice: change it without asking")
+	flags.StringVar(&f.reconcile, "reconcile", "", "compare with a provider's export in `FILE`, - for standard input; exit 3 if more than 1 % apart")
 	flags.StringVar(&f.format, "format", "table", "`FORMAT`: table, json or csv")
 	return c
 }
@@ -55,6 +63,12 @@ func (f *spendFlags) validate() error {
 		return usagef("only --since, --until and --format go with it", "--check looks at all calls and adds up no rows")
 	case f.check && f.format == "csv":
 		return usagef("use table or json", "--check has no csv")
+	case f.check && (f.reprice || f.reconcile != "") || f.reprice && f.reconcile != "":
+		return usagef("", "only one of --check, --reprice and --reconcile at a time")
+	case (f.reprice || f.reconcile != "") && (f.caps || f.by != defaultBy):
+		return usagef("only --since, --until, --where and --format go with it", "--reprice and --reconcile have rows of their own")
+	case f.yes && !f.reprice:
+		return usagef("", "--yes is for --reprice")
 	}
 	return nil
 }
@@ -63,7 +77,11 @@ func (g *globals) spend(ctx context.Context, f spendFlags) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
-	q, err := f.query(time.Now())
+	now := time.Now()
+	if f.reconcile != "" {
+		now = now.UTC() // providers' days are
+	}
+	q, err := f.query(now)
 	if err != nil {
 		return err
 	}
@@ -76,8 +94,13 @@ func (g *globals) spend(ctx context.Context, f spendFlags) error {
 		return err
 	}
 	defer r.Close()
-	if f.check {
+	switch {
+	case f.check:
 		return g.checkSpend(ctx, r, f, q)
+	case f.reprice:
+		return g.repriceSpend(ctx, r, f, q)
+	case f.reconcile != "":
+		return g.reconcileSpend(ctx, r, f, q)
 	}
 	report, err := addUpSpend(ctx, r, q)
 	if err != nil {
@@ -136,7 +159,7 @@ type spendQuery struct {
 func (f *spendFlags) query(now time.Time) (spendQuery, error) {
 	q := spendQuery{now: now}
 	since := f.since
-	if since == "" && !f.check {
+	if since == "" && !f.check && !f.reprice && f.reconcile == "" {
 		since = "today"
 	}
 	var err error

@@ -54,12 +54,22 @@ func count(n int64, what string) string {
 
 // commandLine is the command that prints these numbers as JSON.
 func (f *spendFlags) commandLine() string {
-	words := []string{"llmgw spend"}
-	for _, flag := range []struct{ name, value string }{
+	return commandWords("llmgw spend", [][2]string{
 		{"--since", f.sinceWord()}, {"--until", f.until}, {"--by", f.by}, {"--where", f.where}, {"--format", "json"},
-	} {
-		if flag.value != "" {
-			words = append(words, flag.name, shellQuoted(flag.value))
+	})
+}
+
+// repriceLine is the command that corrects the same span again.
+func (f *spendFlags) repriceLine() string {
+	return commandWords("llmgw spend --reprice", [][2]string{{"--since", f.since}, {"--until", f.until}, {"--where", f.where}})
+}
+
+// commandWords is a command with those flags that have a value.
+func commandWords(command string, flags [][2]string) string {
+	words := []string{command}
+	for _, flag := range flags {
+		if flag[1] != "" {
+			words = append(words, flag[0], shellQuoted(flag[1]))
 		}
 	}
 	return strings.Join(words, " ")

@@ -57,7 +57,11 @@ func (r *Reader) Audit(ctx context.Context, since, until time.Time, report func(
 				done.Attempts++
 			}
 			for _, f := range c.Attempts[i].audit() {
-				if err := report(f); err != nil {
+				within, err := r.withinThen(ctx, f, &c.Attempts[i])
+				if err == nil && !within {
+					err = report(f)
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -68,6 +72,20 @@ func (r *Reader) Audit(ctx context.Context, since, until time.Time, report func(
 		return nil
 	})
 	return done, err
+}
+
+// withinThen tells whether an overrun is none: what was held was enough for
+// what the attempt cost until it was charged anew.
+func (r *Reader) withinThen(ctx context.Context, f Finding, a *Attempt) (within bool, err error) {
+	if f.Kind != FindingOverrun {
+		return false, nil
+	}
+	err = r.each(ctx, func(f *fields) error {
+		cost := f.amount()
+		within = !cost.Known || cost.Money <= a.Held.Money
+		return nil
+	}, "SELECT cost FROM repriced WHERE k = (SELECT n FROM calls WHERE id = ?) * 1024 + ? ORDER BY reprice LIMIT 1", a.CallID, a.N)
+	return within, err
 }
 
 // AuditRollups reports the rollups that are not the sum of their rows, for the

@@ -316,6 +316,41 @@ func TestRepriceFailsWhole(t *testing.T) {
 	}
 }
 
+// A hold was enough for what the call cost then, whatever it costs now; one
+// that was not enough stays an overrun.
+func TestRepricedIsNoOverrun(t *testing.T) {
+	s := openStore(t, Options{})
+	r := openReader(t, s.Path())
+	for i, held := range []price.Money{price.USD * 16 / 10_000, price.USD * 15 / 10_000} {
+		c, a := priced()
+		c.ID = NewID(epoch.Add(time.Duration(i) * time.Second))
+		a.CallID, a.Held = c.ID, price.Of(held)
+		commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
+	}
+	overruns := func() (n int) {
+		_, err := r.Audit(t.Context(), time.Time{}, time.Time{}, func(f Finding) error {
+			if n++; f.Kind != FindingOverrun {
+				t.Errorf("%+v", f)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := overruns(); n != 1 {
+		t.Fatalf("%d overruns", n)
+	}
+	dearer := priceList{"claude-sonnet-4-5": "of=a/b source=new ; input=20 output=100"}
+	if changed := apply(t, s, plan(t, r, dearer)); changed != 2 {
+		t.Fatalf("%d changed", changed)
+	}
+	if n := overruns(); n != 1 {
+		t.Errorf("%d overruns after a correction", n)
+	}
+}
+
 func TestRepriceRefusesNonsense(t *testing.T) {
 	s := openStore(t, Options{})
 	for _, p := range []Reprice{

@@ -15,34 +15,48 @@ type RepriceView struct {
 	Gone    bool // nobody knows its price today, so that the first one holds
 }
 
-// EachRepriced reports, for the ended calls of a query, how each attempt that
-// was charged stands and would stand at the price that priceOf names for it, ""
-// where nobody knows one. Nothing is changed.
-func (r *Reader) EachRepriced(ctx context.Context, q Query, priceOf func(*Attempt) string, report func(RepriceView) error) error {
+// EachAttempt calls f for each attempt of a query's calls, oldest call first.
+// Since and Until bound when the attempts began, not when their calls arrived.
+func (r *Reader) EachAttempt(ctx context.Context, q Query, f func(*CallRow, *Attempt) error) error {
+	since := q.Since
+	var err error
+	if q.Since, err = r.arrivedBefore(ctx, since); err != nil {
+		return err
+	}
+	q.Limit, q.Ascending = -1, true
 	return r.EachCall(ctx, q, func(c CallRow) error {
-		if c.Running() {
-			return nil
-		}
 		for i := range c.Attempts {
 			a := &c.Attempts[i]
-			if !a.Charged() || a.Outcome == OutcomeRunning {
+			if a.StartedAt.Before(since) || !q.Until.IsZero() && !a.StartedAt.Before(q.Until) {
 				continue
 			}
-			v := RepriceView{Call: &c, Was: a, Is: a}
-			if a.Repriceable() {
-				text := priceOf(a)
-				first, err := r.firstOf(ctx, a, text)
-				if err != nil {
-					return err
-				}
-				now, changes := a.at(text, first)
-				v.Is, v.Changes, v.Gone = &now, changes, text == "" && first.price != ""
-			}
-			if err := report(v); err != nil {
+			if err := f(&c, a); err != nil {
 				return err
 			}
 		}
 		return nil
+	})
+}
+
+// EachRepriced reports, for the ended calls of a query of [Reader.EachAttempt],
+// how each attempt that was charged stands and would stand at the price that
+// priceOf names for it, "" where nobody knows one. Nothing is changed.
+func (r *Reader) EachRepriced(ctx context.Context, q Query, priceOf func(*Attempt) string, report func(RepriceView) error) error {
+	return r.EachAttempt(ctx, q, func(c *CallRow, a *Attempt) error {
+		if c.Running() || !a.Charged() || a.Outcome == OutcomeRunning {
+			return nil
+		}
+		v := RepriceView{Call: c, Was: a, Is: a}
+		if a.Repriceable() {
+			text := priceOf(a)
+			first, err := r.firstOf(ctx, a, text)
+			if err != nil {
+				return err
+			}
+			now, changes := a.at(text, first)
+			v.Is, v.Changes, v.Gone = &now, changes, text == "" && first.price != ""
+		}
+		return report(v)
 	})
 }
 

@@ -1,6 +1,7 @@
 package price
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/big"
 )
@@ -10,6 +11,21 @@ import (
 // floating point does ("1.5e-07"), from whose decimal text no digit is lost
 // here.
 func decimal(text string, times int64) (Money, error) {
+	return dollars(text, new(big.Rat).SetInt64(times))
+}
+
+// ParseNumber reads what providers say they charged: a JSON number of dollars,
+// or of so many parts of a dollar (100 for cents), rounded to the nearest
+// pico-dollar. Unlike [ParseUSD] it takes exponents and any number of digits.
+func ParseNumber(text string, parts int64) (Money, error) {
+	if !json.Valid([]byte(text)) || text == "" || text[0] != '-' && (text[0] < '0' || text[0] > '9') {
+		return 0, fmt.Errorf("%.20q is no amount of money", text)
+	}
+	return dollars(text, big.NewRat(1, parts))
+}
+
+// dollars reads a number of dollars and multiplies it.
+func dollars(text string, times *big.Rat) (Money, error) {
 	if len(text) > 64 {
 		return 0, fmt.Errorf("%.20q… is no amount of money", text)
 	}
@@ -24,7 +40,7 @@ func decimal(text string, times int64) (Money, error) {
 		return 0, fmt.Errorf("%q is no amount of money", text)
 	}
 	r.Mul(r, new(big.Rat).SetInt64(int64(USD)))
-	r.Mul(r, new(big.Rat).SetInt64(times))
+	r.Mul(r, times)
 	return rounded(r.Num(), r.Denom(), true)
 }
 

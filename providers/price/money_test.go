@@ -116,3 +116,21 @@ func FuzzParseUSD(f *testing.F) {
 		}
 	})
 }
+
+func TestParseNumber(t *testing.T) {
+	for _, tc := range []struct {
+		text  string
+		parts int64
+		want  string // "": refused
+	}{
+		{"0.06", 1, "0.06"}, {"0.003835980000000000000000000000", 1, "0.00383598"}, {"1.5e-07", 1, "0.00000015"}, {"-0.5", 1, "-0.5"},
+		{"123.45", 100, "1.2345"}, {"0", 100, "0"}, {"1e-13", 1, "0"}, {"5e-13", 1, "0.000000000001"},
+		{"", 1, ""}, {"$1", 1, ""}, {"1,000", 1, ""}, {"1/3", 1, ""}, {"0x10", 1, ""}, {"null", 1, ""}, {"NaN", 1, ""}, {"01", 1, ""}, {" 1", 1, ""},
+		{"1e300", 1, ""}, {"99999999999", 1, ""}, {`"1"`, 1, ""}, {"true", 1, ""},
+	} {
+		got, err := ParseNumber(tc.text, tc.parts)
+		if tc.want == "" && err == nil || tc.want != "" && (err != nil || got.String() != tc.want) {
+			t.Errorf("%q: %s, %v, want %q", tc.text, got, err, tc.want)
+		}
+	}
+}
