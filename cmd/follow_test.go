@@ -46,6 +46,7 @@ func TestLogsFollowShowsEachCallOnceItEnded(t *testing.T) {
 	commit(2, store.StatusRunning)
 
 	logs := exec.Command("llmgw", "logs", "-f", "--db", path, "--format", "jsonl")
+	logs.Env = append(os.Environ(), "LLMGW_CONFIG=")
 	out, err := logs.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -69,6 +69,7 @@ func TestRunUsesTheRunningGateway(t *testing.T) {
 	gateway := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { called <- r.URL.EscapedPath() }))
 	defer gateway.Close()
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("LLMGW_CONFIG", "")
 	register(t, "rec.db", store.Instance{Listen: gateway.Listener.Addr().String(), StartedAt: time.Now()})
 	out, err := exec.Command("llmgw", "run", "--project", "a b", "--", "ask").CombinedOutput()
 	if err != nil {

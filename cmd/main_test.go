@@ -169,7 +169,7 @@ func TestRunForwardsSignals(t *testing.T) {
 	}
 	dir := t.TempDir()
 	c := exec.Command("llmgw", "run", "--project", "p", "--", "await")
-	c.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	c.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "LLMGW_CONFIG=")
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

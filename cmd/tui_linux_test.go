@@ -59,7 +59,7 @@ func (p *terminal) resize(w, h int) {
 // it.
 func (p *terminal) await(text string) {
 	p.t.Helper()
-	if err := p.ctrl.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := p.ctrl.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		p.t.Fatal(err)
 	}
 	buf := make([]byte, 64<<10)
@@ -104,7 +104,7 @@ func TestLiveViewOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	live := exec.CommandContext(t.Context(), "llmgw", "tui", "--db", db)
-	live.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=1", "LC_ALL=C.UTF-8", "XDG_RUNTIME_DIR="+dir, "CI=")
+	live.Env = append(os.Environ(), "TERM=xterm-256color", "NO_COLOR=1", "LC_ALL=C.UTF-8", "XDG_RUNTIME_DIR="+dir, "LLMGW_CONFIG=", "CI=")
 	live.Stdin, live.Stdout = p.tty, p.tty
 	var stderr bytes.Buffer
 	live.Stderr = &stderr

@@ -4,35 +4,46 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
+// oneConn is a network on which one client has connected.
+type oneConn struct {
+	conn chan net.Conn
+	done chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conn:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *oneConn) Close() error   { close(l.done); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
+
 // A connection on which nothing was asked yet does not hold the end up.
 func TestUnusedConnectionsAreClosed(t *testing.T) {
-	accepted := make(chan bool, 1)
-	s := httptest.NewUnstartedServer(http.NotFoundHandler())
-	closeUnused(s.Config)
-	state := s.Config.ConnState
-	s.Config.ConnState = func(c net.Conn, now http.ConnState) {
-		state(c, now)
-		accepted <- true
-	}
-	s.Start()
-	defer s.Close()
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	<-accepted
-	began := time.Now()
-	go func() { _ = s.Config.Shutdown(t.Context()) }()
-	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("reading: %v", err)
-	}
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("it was closed after %s", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := &http.Server{Handler: http.NotFoundHandler()}
+		closeUnused(s)
+		ours, theirs := net.Pipe()
+		l := &oneConn{make(chan net.Conn, 1), make(chan struct{})}
+		l.conn <- theirs
+		go func() { _ = s.Serve(l) }()
+		synctest.Wait() // it waits for the first byte
+		began := time.Now()
+		go func() { _ = s.Shutdown(t.Context()) }()
+		if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("reading: %v", err)
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("it was closed after %s", took)
+		}
+	})
 }

@@ -140,8 +140,8 @@ func leaveStream(t *testing.T, client *http.Client, url, body string, read bool)
 // left than before. Connections close on their own time, hence the polling.
 func waitForAll(t *testing.T, g *Gateway, goroutines, files int) {
 	t.Helper()
-	g.Drain(10 * time.Second)
-	deadline := time.Now().Add(10 * time.Second)
+	g.Drain(time.Minute)
+	deadline := time.Now().Add(time.Minute)
 	for runtime.NumGoroutine() > goroutines || openFiles(t) > files || g.running.len() > 0 {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d calls run, %d goroutines (before: %d), %d files (before: %d)",

@@ -128,7 +128,7 @@ func TestC4CallersAreObeyed(t *testing.T) {
 			t.Errorf("only-if-cached: %d %s, %d arrivals", got.status, got.header.Get("X-Llmgw-Error"), r.arrivals("openai"))
 		}
 	})
-	for _, tc := range []struct {
+	for _, tc := range sample([]struct {
 		header, value string
 		state         string // of the call that says it, with an answer 30 s old in the cache
 		after         string // of a plain call after it, on an empty cache
@@ -144,7 +144,7 @@ func TestC4CallersAreObeyed(t *testing.T) {
 		{"Cache-Control", "only-if-cached", "hit", "miss: first time", false},
 		{"X-Llmgw-Cache", "only-if-cached", "hit", "miss: first time", false},
 		{"Cache-Control", "private, max-stale", "hit", "hit", false},
-	} {
+	}) {
 		t.Run(tc.header+" "+tc.value, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, bothDialects, cached(nil))

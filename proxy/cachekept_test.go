@@ -17,7 +17,7 @@ import (
 // SF-C2: what was cut, broke, failed, is empty, stopped at a limit or lost its
 // client is never given again, and the record says why.
 func TestC2OnlyWholeAnswersAreKept(t *testing.T) {
-	for _, tc := range []struct {
+	for _, tc := range sample([]struct {
 		name, fault, directive string
 		stream, both           bool
 		note                   string // how it begins
@@ -35,7 +35,7 @@ func TestC2OnlyWholeAnswersAreKept(t *testing.T) {
 		{name: "status 500", fault: "500", both: true, note: "not stored: error"},
 		{name: "status 400", fault: "400", both: true, note: "not stored: error"},
 		{name: "length", directive: "[[words 400]]", both: true, note: "not stored: finished with "},
-	} {
+	}) {
 		for _, sh := range shapes {
 			if !tc.both && tc.stream != sh.stream {
 				continue

@@ -37,7 +37,7 @@ func (r *rig) open(path string) {
 // A dead target costs probes, not an attempt per call, whichever way it is
 // dead; its calls are answered by the next one.
 func TestDeadTargetCostsProbes(t *testing.T) {
-	for i, order := range []string{"500", "529", "reset-before-headers", "refused", "error-first", "200-html", "hang-before-headers", "fin-mid-stream:after=0"} {
+	for i, order := range sample([]string{"500", "529", "reset-before-headers", "refused", "error-first", "200-html", "hang-before-headers", "fin-mid-stream:after=0"}) {
 		sh := shapes[i%len(shapes)]
 		t.Run(order+"/"+sh.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestDeadTargetCostsProbes(t *testing.T) {
 // The same when calls overlap: those that wait to try it again are not strikes
 // yet, and must not double what a dead target gets.
 func TestDeadTargetCostsProbesWhenCallsOverlap(t *testing.T) {
-	for _, order := range []string{"500", "reset-before-headers", "529"} {
+	for _, order := range sample([]string{"500", "reset-before-headers", "529"}) {
 		t.Run(order, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				path := "/v1/chat/completions"
@@ -129,7 +129,7 @@ func TestBurstAtADeadTarget(t *testing.T) {
 // A target that is back serves again within twenty seconds, found by a real
 // call: llmgw sends nothing of its own.
 func TestRecoveredTargetServesAgain(t *testing.T) {
-	for _, order := range []string{"500", "529", "reset-before-headers", "refused", "error-first", "fin-mid-stream"} {
+	for _, order := range sample([]string{"500", "529", "reset-before-headers", "refused", "error-first", "fin-mid-stream"}) {
 		t.Run(order, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				path := "/v1/messages"
@@ -183,11 +183,11 @@ func TestProbeNeverLeaksItsSlot(t *testing.T) {
 				path := "/v1/chat/completions"
 				r := newRig(t, chain(path, 2), routed())
 				defer r.close()
-				for _, probe := range []string{
+				for _, probe := range sample([]string{
 					"500", "hang-before-headers", "hang-after-headers", "ping-only", "reset-before-headers", "refused",
 					"fin-mid-stream", "eof-mid-stream", "error-mid-stream", "hang-mid-stream", "400", "422", "404", "401", "402", "429:retry-after=5",
 					"400:code=context_length_exceeded", "400:code=content_policy", "302", "200-empty", "empty-answer", "ok",
-				} {
+				}) {
 					r.fresh()
 					r.open(path)
 					time.Sleep(15 * time.Second)
@@ -342,7 +342,7 @@ func TestCallersFaultsAreNoStrikes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, chain(sh.path, 1), routed())
 				defer r.close()
-				for _, order := range []string{"400", "422", "413", "400:code=content_policy", "400:code=context_length_exceeded", "404", "hang-before-headers", "hang-after-headers", "hang-mid-stream"} {
+				for _, order := range sample([]string{"400", "422", "413", "400:code=content_policy", "400:code=context_length_exceeded", "404", "hang-before-headers", "hang-after-headers", "hang-mid-stream"}) {
 					r.fresh()
 					r.order("first", order)
 					for range 10 {
@@ -371,10 +371,10 @@ func TestStrikes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, chain(sh.path, 2), routed())
 				defer r.close()
-				for _, order := range []string{
+				for _, order := range sample([]string{
 					"refused", "reset-before-headers", "hang-before-headers", "500", "529", "error-first", "200-html", "200-empty",
 					"fin-mid-stream", "error-mid-stream", "hang-mid-stream",
-				} {
+				}) {
 					r.fresh()
 					r.order("first", order)
 					r.ask(sh.path, sh.stream)

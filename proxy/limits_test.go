@@ -81,7 +81,7 @@ const (
 // How long a running stream may go on, be silent, or say nothing: pings reach
 // the client and keep a stream that thinks alive, but not for ever.
 func TestLimitsOfARunningStream(t *testing.T) {
-	for _, tc := range []struct {
+	for _, tc := range sample([]struct {
 		name  string
 		pause time.Duration
 		say   func(n int) string
@@ -97,7 +97,7 @@ func TestLimitsOfARunningStream(t *testing.T) {
 		{"four minutes of silence where it reasons", 4 * time.Minute, upTo(3, word), `"reasoning_effort":"high",`, 12 * time.Minute, true},
 		{"six minutes of silence where it reasons", 6 * time.Minute, upTo(3, word), `"reasoning_effort":"high",`, 5 * time.Minute, false},
 		{"four minutes of silence where it has tools", 4 * time.Minute, upTo(3, word), `"tools":[{"type":"function","function":{"name":"f"}}],`, 12 * time.Minute, true},
-	} {
+	}) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				path := "/v1/chat/completions"

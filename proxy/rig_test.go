@@ -42,6 +42,7 @@ type rig struct {
 	front func()                   // stops the server before the gateway
 	said  journal                  // what the gateway logged
 	stop  []func()
+	rd    *store.Reader // of last, opened when first asked
 
 	failing atomic.Bool // while true, no commit to the database succeeds
 }
@@ -155,7 +156,11 @@ func (r *rig) shut() {
 		r.t.Errorf("%d calls run on after every connection was cut", n)
 	}
 	r.gw.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	if r.rd != nil {
+		r.rd.Close()
+		r.rd = nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := r.store.Close(ctx); err != nil {
 		r.t.Errorf("closing the store: %v", err)
@@ -294,12 +299,10 @@ func (r *rig) do(req *http.Request) reply {
 // last is the newest call on record.
 func (r *rig) last() store.CallRow {
 	r.t.Helper()
-	rd, err := store.OpenReader(r.db)
-	if err != nil {
-		r.t.Fatal(err)
+	if r.rd == nil {
+		r.rd = r.reader()
 	}
-	defer rd.Close()
-	row, err := rd.Find(context.Background(), "last")
+	row, err := r.rd.Find(context.Background(), "last")
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -52,10 +52,10 @@ func TestToldWaitIsKept(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, chain(sh.path, 2), routed())
 				defer r.close()
-				for _, order := range []string{
+				for _, order := range sample([]string{
 					"429:retry-after=60", "429:retry-after-date=60", "429:retry-after-ms=60000", "429:reset=60",
 					"503:retry-after=60", "529:retry-after-ms=60000", "402:retry-after=60",
-				} {
+				}) {
 					r.fresh()
 					r.sims["first"].Script(parse(t, order))
 					start := time.Now()
@@ -288,7 +288,7 @@ func TestSeveralKeys(t *testing.T) {
 				r := newRig(t, twoKeys(chain(sh.path, 2)), routed())
 				defer r.close()
 				one, two := r.cfg.Providers[0].Keys[0].ID(), r.cfg.Providers[0].Keys[1].ID()
-				for _, tc := range []struct {
+				for _, tc := range sample([]struct {
 					order, fault string
 					rest         time.Duration // until the first key is used again
 				}{
@@ -297,7 +297,7 @@ func TestSeveralKeys(t *testing.T) {
 					{"403", "auth", 5 * time.Minute},
 					{"402", "quota", 5 * time.Minute},
 					{"429:code=insufficient_quota", "quota", 5 * time.Minute},
-				} {
+				}) {
 					t.Log(tc.order)
 					r.fresh()
 					r.sims["first"].Script(parse(t, tc.order))
