@@ -74,10 +74,29 @@ func SendCommand(ctx context.Context, path, verb string, args []string) (string,
 		return "", &FileError{Op: "opening", Path: path, Err: err}
 	}
 	answer, err := ask(ctx, db, verb, args)
+	for errors.Is(err, errStarting) && pause(ctx, answerPoll) {
+		answer, err = ask(ctx, db, verb, args)
+	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return answer, errors.Join(err, db.Close())
+}
+
+// errStarting is a server that has yet to make the table of commands, or has just
+// emptied it.
+var errStarting = errors.New("llmgw serve is starting")
+
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func ask(ctx context.Context, db *sql.DB, verb string, args []string) (string, error) {
@@ -85,7 +104,10 @@ func ask(ctx context.Context, db *sql.DB, verb string, args []string) (string, e
 	if err != nil {
 		return "", fmt.Errorf("writing a command: %w", err)
 	}
-	var id int64
+	var tables, id int64
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err == nil && tables == 0 {
+		return "", errStarting
+	}
 	err = db.QueryRowContext(ctx, "INSERT INTO commands(verb, args) VALUES (?, ?) RETURNING id", verb, text).Scan(&id)
 	if err != nil {
 		return "", fmt.Errorf("writing a command: %w", err)
@@ -107,7 +129,7 @@ func awaitAnswer(ctx context.Context, db *sql.DB, id int64, verb string) (string
 			Scan(&answered, &answer, &refusal)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return "", ErrNoAnswer // the server restarted and cleared the table
+			return "", errStarting // the server cleared the table
 		case err != nil:
 			return "", fmt.Errorf("waiting for an answer: %w", err)
 		case answered && refusal != "":

@@ -61,6 +61,32 @@ func TestUnansweredCommandIsWithdrawn(t *testing.T) {
 	})
 }
 
+// A server that starts empties the table: what it was asked meanwhile is asked
+// again.
+func TestCommandToAStartingServerIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, Options{})
+		go func() {
+			lost := <-s.Commands()
+			c, err := openConn(s.Path(), "")
+			if err == nil {
+				err = errors.Join(c.exec("DELETE FROM commands"), c.close())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			again := <-s.Commands()
+			if again.ID == lost.ID || again.Verb != lost.Verb {
+				t.Errorf("%+v, then %+v", lost, again)
+			}
+			s.Answer(again.ID, "done", nil)
+		}()
+		if text, err := SendCommand(t.Context(), s.Path(), "reset", nil); err != nil || text != "done" {
+			t.Errorf("%q, %v", text, err)
+		}
+	})
+}
+
 func TestInstances(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run[1]")
 	if list, err := Instances(dir); err != nil || len(list) != 0 {

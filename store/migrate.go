@@ -169,21 +169,24 @@ func writtenBy(c *conn) string {
 	return text
 }
 
-// migrate applies the steps after schema, each in a transaction of its own.
+// migrate applies the steps after schema in one transaction: a reader finds the
+// file as it was or as it shall be, never as some older program's.
 func migrate(c *conn, schema int) error {
 	list, err := migrations()
-	if err != nil {
+	if err != nil || list[len(list)-1].number <= schema {
+		return err
+	}
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	for _, m := range list {
 		if m.number <= schema {
 			continue
 		}
-		script := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\nCOMMIT;",
-			m.sql, applicationID, m.number)
+		script := fmt.Sprintf("%s\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;", m.sql, applicationID, m.number)
 		if err := c.exec(script); err != nil {
-			return fmt.Errorf("bringing the schema to number %d: %w", m.number, err)
+			return fmt.Errorf("bringing the schema to number %d: %w", m.number, err) // who closes c rolls back
 		}
 	}
-	return nil
+	return c.exec("COMMIT")
 }
