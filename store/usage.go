@@ -216,8 +216,12 @@ func (r *CapRefusal) By(c *Cap) (said string, ok bool) {
 	return strings.TrimPrefix(said, ":"), ok && (strings.HasPrefix(said, ": of ") || strings.HasPrefix(said, " lets no "))
 }
 
+// refusalsAmong is how many of the newest attempts [Reader.CapRefusals] looks
+// at: it is asked every second while calls come.
+const refusalsAmong = 1_000
+
 // CapRefusals returns what caps refused since an instant, newest first, among
-// the newest few thousand attempts.
+// the newest thousand attempts.
 func (r *Reader) CapRefusals(ctx context.Context, since time.Time, limit int) (list []CapRefusal, err error) {
 	first, err := r.firstAttempt(ctx, since.Add(-lateStart))
 	if err != nil {
@@ -228,6 +232,6 @@ func (r *Reader) CapRefusals(ctx context.Context, since time.Time, limit int) (l
 		return nil
 	}, `SELECT coalesce((SELECT id FROM calls WHERE n = k / 1024), ''), started_at, error FROM
 			(SELECT k, started_at, error, skipped FROM attempts WHERE k >= ? ORDER BY k DESC LIMIT ?)
-		WHERE skipped = 'cap' AND started_at >= ? ORDER BY k DESC LIMIT ?`, first, faultsAmong, micros(since), limit)
+		WHERE skipped = 'cap' AND started_at >= ? ORDER BY k DESC LIMIT ?`, first, refusalsAmong, micros(since), limit)
 	return list, err
 }

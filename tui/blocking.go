@@ -161,9 +161,10 @@ func (v view) blockageLines(w, most int) []string {
 	return lines
 }
 
-// blocks is the part of the header that names a cap which blocks.
+// blocks is the part of the header that names a cap which blocks for want of
+// money.
 func (m *app) blocks(room int) string {
-	list := m.snap.blocking(m.now)
+	list := slices.DeleteFunc(m.snap.blocking(m.now), func(b blockage) bool { return b.said != "" })
 	if len(list) == 0 {
 		return ""
 	}

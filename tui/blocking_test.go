@@ -53,6 +53,10 @@ func TestBlockages(t *testing.T) {
 		for _, l := range v.blockageLines(120, 3) {
 			got += strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(l), "⊘"))
 		}
+		m := &app{snap: v.snapshot, look: v.look, now: testNow, opt: Options{Zone: testZone}}
+		if named := m.blocks(80) != ""; named != (c.want != "" && name != "without a price") {
+			t.Errorf("%s: named in the header: %v", name, named)
+		}
 		if got != c.want {
 			t.Errorf("%s:\n got  %q\n want %q", name, got, c.want)
 		}

@@ -40,7 +40,7 @@ func (f *feed) totals(ctx context.Context, s *snapshot, again bool, now time.Tim
 }
 
 // refusalsRead is how many refusals are enough to know which caps refuse.
-const refusalsRead = 100
+const refusalsRead = 50
 
 // pulseColumns is how finely the hour is drawn.
 const pulseColumns = 16
