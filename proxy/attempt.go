@@ -387,4 +387,5 @@ func (c *call) closeAttempt(a *attempt) {
 		a.row.Outcome, a.row.Error = string(f), c.clean(a.verdict.Text)
 	}
 	c.charge(a)
+	c.payInOrder(a)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ type call struct {
 	set *settings // in force when the call arrived, for all of it
 	w   http.ResponseWriter
 	r   *http.Request
-	ctx context.Context // ends when the client leaves
+	ctx context.Context // ends when the client leaves or llmgw stops: left says which
 
 	ep      dialect.Endpoint
 	body    []byte
@@ -45,6 +46,7 @@ type call struct {
 	refusals []*caps.Refusal          // of caps, in order
 	unpriced string                   // why a model without a price was not called
 	worded   []translated             // what was sent in other words than the client's
+	charged  *attempt                 // the last one that was; its hold is due, or paid
 	answers  []answer                 // what failed targets said, in order
 	edits    []string                 // declared edits of the newest attempt, by name
 	repeat   repeat                   // what the cache has to do with it
@@ -86,7 +88,10 @@ func (g *Gateway) newCall(w http.ResponseWriter, r *http.Request, ep dialect.End
 // serve runs the call to its end. Whatever happens inside, the record gets an
 // outcome: a panic of ours is a failed call, not a missing one.
 func (c *call) serve() {
-	c.live = c.g.running.add(c)
+	ctx, stop := context.WithCancelCause(c.ctx)
+	defer stop(nil)
+	c.ctx = ctx
+	c.live = c.g.running.add(c, stop)
 	defer c.g.running.remove(c.rec.ID)
 	defer c.salvage()
 	defer c.releaseClaims()
@@ -199,8 +204,8 @@ func (c *call) readProblem(err error) *problem {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &problem{code: codeClientGone, message: fmt.Sprintf("the client sent nothing for %s in the middle of its request", bodyPause)}
 	}
-	if c.ctx.Err() != nil {
-		return &problem{code: codeClientGone, message: "the client left while it sent the request"}
+	if p := c.left(); p != nil {
+		return p
 	}
 	if errors.Is(err, errTooLarge) {
 		return &problem{code: codeTooLarge, message: fmt.Sprintf("the request body is larger than server.max_request (%d bytes after decompression)", c.set.cfg.Server.MaxRequest)}
@@ -209,6 +214,26 @@ func (c *call) readProblem(err error) *problem {
 		return &problem{code: codeUnsupported, message: err.Error()}
 	}
 	return &problem{code: codeBadJSON, message: err.Error()}
+}
+
+// errStopping cancels the calls that still run when llmgw ends.
+var errStopping = errors.New(stopped)
+
+// stopped is what a person reads of it.
+const stopped = "llmgw was shut down while the call ran"
+
+// stopping tells whether llmgw ends the call.
+func (c *call) stopping() bool { return c.ctx.Err() != nil && context.Cause(c.ctx) == errStopping }
+
+// left says why the call is not to go on although nobody failed, nil while it is.
+func (c *call) left() *problem {
+	switch {
+	case c.ctx.Err() == nil:
+		return nil
+	case c.stopping():
+		return &problem{code: codeShutdown, message: stopped}
+	}
+	return &problem{code: codeClientGone, message: "the client hung up before the answer"}
 }
 
 // looped tells whether this process already handled the call.
@@ -231,8 +256,9 @@ func (c *call) finish(status store.Status) {
 	c.rec.Cache, c.rec.CacheNote = c.cacheWords(status)
 	c.rec.ResponseBytes = c.sent.size
 	c.closeOpenAttempt(now)
-	c.g.saveSpent()
-	change := store.Change{Call: &c.rec, Attempts: c.attempts, Bodies: c.bodies(status), Final: true, Cached: c.repeat.kept, Replayed: c.repeat.given}
+	bodies := c.bodies(status)
+	c.nameLastTried()
+	change := store.Change{Call: &c.rec, Attempts: c.attempts, Bodies: bodies, Final: true, Cached: c.repeat.kept, Replayed: c.repeat.given, Queued: c.payUp}
 	wait := c.set.cfg.Store.FinishWait
 	if c.rec.Error == codeNotRecorded {
 		wait = 0 // its begin has just been waited for in vain; the outcome stays queued
@@ -245,11 +271,21 @@ func (c *call) finish(status store.Status) {
 	}
 }
 
+// nameLastTried puts on record whom the call was sent to last, where nobody
+// answered it.
+func (c *call) nameLastTried() {
+	for _, a := range slices.Backward(c.attempts) {
+		if c.rec.Provider == "" && a.Sent() {
+			c.rec.Provider, c.rec.Model = a.Provider, a.Model
+		}
+	}
+}
+
 // closeOpenAttempt gives an attempt that was cut off by a panic an outcome.
 func (c *call) closeOpenAttempt(now time.Time) {
 	if n := len(c.attempts); n > 0 && c.attempts[n-1].Outcome == store.OutcomeRunning {
 		a := c.attempts[n-1]
-		a.Outcome, a.Duration = "interrupted", now.Sub(a.StartedAt)
+		a.Outcome, a.Duration = store.OutcomeInterrupted, now.Sub(a.StartedAt)
 	}
 }
 

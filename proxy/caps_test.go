@@ -291,3 +291,6 @@ func TestAbsurdUsage(t *testing.T) {
 		}
 	})
 }
+
+// noClamp makes a cap take a call as it is or not at all.
+func noClamp(c *caps.Config) { c.Clamp = false }

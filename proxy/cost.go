@@ -70,9 +70,10 @@ func (c *call) charge(a *attempt) {
 	row.Usage, row.ModelReported, row.Finish = res.Usage, cut(res.Model, 256), cut(res.Finish, 64)
 	c.nameLosses(a)
 	c.price(a, &res)
+	a.chargeHeld()
 	c.rec.Usage, c.rec.ModelReported, c.rec.FinishReason = row.Usage, row.ModelReported, row.Finish
 	c.total()
-	c.pay(a.c, row)
+	c.charged = a
 	if row.Outcome == store.OutcomeOK {
 		c.g.sessions.learn(c, a.c, res.Usage)
 	}
@@ -112,6 +113,17 @@ func (c *call) price(a *attempt, res *dialect.Result) {
 	if a.c.cred.Plan {
 		row.Worth, row.Cost, row.CostSource = row.Cost, price.Of(0), store.CostPlan
 	}
+}
+
+// chargeHeld makes an attempt whose cost nobody can tell cost what was held for
+// it, as its caps are charged.
+func (a *attempt) chargeHeld() {
+	row := a.row
+	if row.CostSource != store.CostUnpriced || !row.Held.Known {
+		return
+	}
+	row.Cost, row.CostSource = row.Held, store.CostEstimated
+	row.Usage = llm.Usage{Raw: row.Usage.Raw, ServiceTier: row.Usage.ServiceTier} // it rests on no count
 }
 
 // abandoned tells whether the provider had the request and was left before it

@@ -298,6 +298,27 @@ func (c *call) clampTo(t *candidate, ask caps.Ask, hold *caps.Hold) llm.Count {
 	return llm.Tokens(low / int64(e.choices))
 }
 
+// payInOrder ends the hold of an attempt that failed while its call goes on. Its
+// outcome is in line before: whoever is given what it held is recorded later,
+// so that no crash finds both holds.
+func (c *call) payInOrder(a *attempt) {
+	if a.c.hold == nil {
+		return
+	}
+	change := store.Change{Call: &c.rec, Attempts: c.attempts, Queued: func() { c.pay(a.c, a.row) }}
+	if err := c.g.store.Queue(change); err != nil {
+		c.g.log.Error("the outcome of an attempt is not on record", "call", c.rec.ID, "attempt", a.row.N, "err", err)
+	}
+}
+
+// payUp ends the hold of a call's last attempt once the outcome is in line.
+func (c *call) payUp() {
+	if c.charged != nil {
+		c.pay(c.charged.c, c.charged.row)
+	}
+	c.g.saveSpent()
+}
+
 // pay ends the attempt's hold: by what it cost, or by what was held where that
 // is not known. What nobody charges for is given back.
 func (c *call) pay(t *candidate, a *store.Attempt) {

@@ -45,6 +45,7 @@ type rig struct {
 	rd    *store.Reader // of last, opened when first asked
 
 	failing atomic.Bool // while true, no commit to the database succeeds
+	commits func()      // called before each commit; set before any call
 }
 
 // journal is a log kept in memory.
@@ -120,6 +121,9 @@ func (r *rig) start() {
 	st, err := store.Open(r.db, store.Options{BeforeCommit: func() error {
 		if r.failing.Load() {
 			return errDiskFull
+		}
+		if r.commits != nil {
+			r.commits()
 		}
 		return nil
 	}})

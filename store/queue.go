@@ -89,7 +89,6 @@ func (q *inbox) push(p *pending, bodies []body) error {
 		q.changes = append(q.changes, p)
 		q.pushed++
 		q.bytes += p.bytes
-		wake(q.wakeWriter)
 	}
 	for i := range bodies {
 		bodies[i].of, bodies[i].after = p, q.pushed

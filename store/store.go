@@ -141,9 +141,32 @@ func (s *Store) start() error {
 // not lost. [ErrClosed] and changes that contradict themselves (an id that is
 // no ULID, an unknown status) are refused.
 func (s *Store) Commit(ctx context.Context, c Change) error {
-	p, err := newPending(c, s.opt.Now())
+	p, err := s.queue(c)
 	if err != nil {
 		return err
+	}
+	wake(s.in.wakeWriter)
+	select {
+	case <-p.done:
+		return p.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Queue is [Store.Commit] without the wait: the change becomes durable before
+// any that is queued later, in the next transaction that there is, or within
+// lookEvery. It costs no transaction of its own where calls keep coming.
+func (s *Store) Queue(c Change) error {
+	_, err := s.queue(c)
+	return err
+}
+
+// queue puts a change in line.
+func (s *Store) queue(c Change) (*pending, error) {
+	p, err := newPending(c, s.opt.Now())
+	if err != nil {
+		return nil, err
 	}
 	if c.Cached != nil {
 		p.cached = s.packer.keep(c.Cached)
@@ -155,18 +178,16 @@ func (s *Store) Commit(ctx context.Context, c Change) error {
 			b.CallID = p.id
 		}
 		if bodies[i], err = s.packer.take(b); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := s.in.push(p, bodies); err != nil {
-		return err
+		return nil, err
 	}
-	select {
-	case <-p.done:
-		return p.err
-	case <-ctx.Done():
-		return ctx.Err()
+	if c.Queued != nil {
+		c.Queued()
 	}
+	return p, nil
 }
 
 // AddBodies queues bodies of calls already committed or queued. It waits for
