@@ -3,6 +3,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -74,6 +75,7 @@ func newRootCommand(g *globals) *cobra.Command {
 	)
 	root.Version = version()
 	root.SetVersionTemplate("llmgw {{.Version}}\n")
+	strictCobra(root)
 	root.SilenceErrors = true // Main prints them
 	root.SilenceUsage = true
 	flags := root.PersistentFlags()
@@ -86,20 +88,52 @@ func newRootCommand(g *globals) *cobra.Command {
 // them; a word it does not know is an error, which cobra alone would answer
 // with the help text and success.
 func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
-	group := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs}
-	group.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return c.Help()
-		}
-		help := fmt.Sprintf("`%s --help` lists them", c.CommandPath())
-		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-			help = fmt.Sprintf("did you mean `%s %s`?", c.CommandPath(), near[0])
-		}
-		return usagef(help, "%s has no command %q", c.CommandPath(), args[0])
-	}
+	group := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: explainGroup}
 	group.SuggestionsMinimumDistance = 2
 	group.AddCommand(commands...)
 	return group
+}
+
+func explainGroup(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	return noCommand(c, args[0])
+}
+
+func noCommand(c *cobra.Command, name string) error {
+	help := fmt.Sprintf("`%s --help` lists them", c.CommandPath())
+	if near := c.SuggestionsFor(name); len(near) > 0 {
+		help = fmt.Sprintf("did you mean `%s %s`?", c.CommandPath(), cmp.Or(nearestWord(name, near), near[0]))
+	}
+	return usagef(help, "%s has no command %q", c.CommandPath(), name)
+}
+
+// strictCobra takes cobra's own two commands at their word: they, too, answer a
+// name that they do not know with success.
+func strictCobra(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			c.Args, c.RunE = cobra.ArbitraryArgs, explainGroup
+		case "help":
+			c.Run, c.RunE = nil, func(_ *cobra.Command, args []string) error { return explain(root, args) }
+		}
+	}
+}
+
+// explain prints the help of the command that words name.
+func explain(root *cobra.Command, words []string) error {
+	c, rest, err := root.Find(words)
+	if err != nil {
+		return err
+	}
+	if c.HasSubCommands() && len(rest) > 0 {
+		return noCommand(c, rest[0])
+	}
+	return c.Help()
 }
 
 // load reads the configuration in force. It does not look whether secrets can

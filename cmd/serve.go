@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -122,6 +123,8 @@ func (s *server) close() error {
 // open takes the port, the database and the providers, in this order: a busy
 // port must not leave a database behind.
 func (s *server) open(ctx context.Context) error {
+	log.SetFlags(0)
+	log.SetOutput(httpNotes{s.log})
 	if os.Getenv("GOGC") == "" {
 		// A gateway's heap is small; collecting it less often saves about a
 		// tenth of the CPU a call costs.
@@ -144,6 +147,17 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	return s.openGateway(ctx)
+}
+
+// httpNotes takes what net/http's client writes to the standard log, and leaves
+// out what it quotes: the beginning of an answer.
+type httpNotes struct{ log *slog.Logger }
+
+// Write logs a line.
+func (n httpNotes) Write(line []byte) (int, error) {
+	text, _, _ := strings.Cut(strings.TrimSpace(string(line)), " starting with ")
+	n.log.Warn("net/http: " + text)
+	return len(line), nil
 }
 
 // busyPort is an address that another process holds.
