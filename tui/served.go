@@ -153,8 +153,11 @@ func (v *view) underWay(c *store.CallRow, o *outcome) {
 	k := v.look
 	o.glyph, o.style = k.active, k.activeStyle
 	l, known := v.live[c.ID]
-	if o.who = l.Provider; !known {
-		o.who = lastTried(c)
+	switch {
+	case l.Provider != "":
+		o.who = l.Provider
+	case known:
+		o.who = k.cut // nobody yet
 	}
 	switch l.Phase {
 	case store.LiveWaiting:
@@ -167,7 +170,7 @@ func (v *view) underWay(c *store.CallRow, o *outcome) {
 		}
 		o.notes = []string{note}
 	case store.LiveReading:
-		o.notes = []string{"reading the request"}
+		o.notes, o.minor = []string{"reading the request"}, 1
 	case store.LiveStreaming:
 		o.notes, o.minor = []string{size(l.Bytes)}, 1
 	}

@@ -73,3 +73,33 @@ func TestDetour(t *testing.T) {
 		}
 	}
 }
+
+// A call without a provider says so: nobody was asked yet, or nobody answered
+// before the client left.
+func TestNobodyYet(t *testing.T) {
+	skipped := store.Attempt{Provider: "openai", Outcome: store.OutcomeSkipped, Skipped: "breaker"}
+	gone := store.Attempt{Provider: "anthropic", Outcome: "client_gone"}
+	for name, c := range map[string]struct {
+		status   store.Status
+		attempts []store.Attempt
+		live     bool
+		want     string
+	}{
+		"no provider is chosen":     {store.StatusRunning, nil, true, "…  reading the request"},
+		"the first was passed over": {store.StatusRunning, []store.Attempt{skipped, {Provider: "x", Outcome: store.OutcomeRunning}}, true, "… ← openai breaker open  reading the request"},
+		"the client left before":    {store.StatusClientGone, []store.Attempt{gone}, false, "anthropic  client left"},
+		"before anybody was asked":  {store.StatusClientGone, nil, false, "—  client left"},
+		"nobody says what it does":  {store.StatusRunning, []store.Attempt{{Provider: "x", Outcome: store.OutcomeRunning}}, false, "x"},
+	} {
+		row := &store.CallRow{Call: store.Call{ID: "1", Status: c.status}, Attempts: c.attempts}
+		s := &snapshot{server: store.Server{Alive: true}}
+		if c.live {
+			s.live = map[string]store.Live{"1": {CallID: "1", Phase: store.LiveReading}}
+		}
+		v := &view{snapshot: s, look: newLook(Plain, true, false), now: testNow, zone: testZone}
+		who, rest := v.judge(row).words(100)
+		if got := who + rest; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
