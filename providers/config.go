@@ -32,11 +32,15 @@ type Config struct {
 
 	// Credential says whose credential goes upstream: auto, configured, client.
 	// Default auto: the configured one, but a subscription's token that the
-	// client brings is never replaced.
+	// client brings goes to its company, or to a server of that dialect on the
+	// user's own network, and is replaced nowhere of that dialect. Set
+	// configured to send the key whatever the client brings, client to send
+	// the client's own or nothing.
 	Credential string `toml:"credential"`
 
-	// Headers are added to every request to this provider; values may be
-	// references as in Key. Default none.
+	// Headers are added to every request to this provider, over the client's
+	// own of the same name (then a declared edit); values may be references as
+	// in Key. Default none.
 	Headers map[string]string `toml:"headers"`
 
 	// CAFile is a PEM file of certificate authorities to trust besides the

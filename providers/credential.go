@@ -176,11 +176,15 @@ func isJWT(secret string) bool {
 type NoCredentialError struct {
 	Provider string
 	Brought  string // the company the client's credential is meant for, "" when it brought none
+	Kept     bool   // a key is configured, but the client's subscription is not replaced by it unasked
 	env      []string
 }
 
 // Error says whose key is missing, and why the client's will not do.
 func (e *NoCredentialError) Error() string {
+	if e.Kept {
+		return fmt.Sprintf("%s is another company than the client's subscription token is for (%s): the token is not sent there, and the configured key, which is paid, does not replace it unasked; credential = \"configured\" in the [[provider]] table of %s asks for that", e.Provider, e.Brought, e.Provider)
+	}
 	if e.Brought != "" {
 		return fmt.Sprintf("no key for %s: the client's own credential is for %s and is not sent anywhere else", e.Provider, e.Brought)
 	}
@@ -189,6 +193,9 @@ func (e *NoCredentialError) Error() string {
 
 // Hint says where a key would be looked for.
 func (e *NoCredentialError) Hint() string {
+	if e.Kept {
+		return fmt.Sprintf("set credential = \"configured\" in the [[provider]] table of %s to use its key for such calls", e.Provider)
+	}
 	if len(e.env) == 0 {
 		return fmt.Sprintf("set key in the [[provider]] table of %s", e.Provider)
 	}
@@ -198,12 +205,17 @@ func (e *NoCredentialError) Hint() string {
 // Credentials decides whose credential goes upstream and returns the
 // ones to try, in order. A provider on a private network, one that is free and
 // one llmgw doesn't know may be called without any: then it is one empty
-// Credential. The error is a *[NoCredentialError].
+// Credential. A subscription's token stays with its company: another company
+// that speaks the same dialect is not called for it, with whatever key, unless
+// credential = "configured" says so; a provider of another dialect is, which is
+// what falling over to a paid key means. The error is a *[NoCredentialError].
 func (p *Provider) Credentials(client Credential) ([]Credential, error) {
 	own := client.secret != "" && p.accepts(client)
 	switch {
 	case p.Mode == CredentialClient && own, p.Mode == CredentialAuto && own && client.Plan:
 		return []Credential{client}, nil
+	case p.Mode == CredentialAuto && p.rivals(client):
+		return nil, &NoCredentialError{Provider: p.Name, Brought: client.For, Kept: len(p.Keys) > 0, env: p.preset.Env}
 	case p.Mode != CredentialClient && len(p.Keys) > 0:
 		return p.configured(), nil
 	case p.Mode == CredentialAuto && own:
@@ -226,11 +238,17 @@ func (p *Provider) configured() []Credential {
 	return all
 }
 
+// rivals tells whether p is another company that speaks the dialect of the one
+// that a subscription's token is for.
+func (p *Provider) rivals(c Credential) bool {
+	return c.Plan && c.For != "" && c.For == firstParty(p.Dialect) && !p.accepts(c) && !p.Private()
+}
+
 // accepts tells whether a client's credential may be sent to p. A key whose
 // format names a company goes to that company alone. Beyond that, credential =
 // "client" is the user's word for it; without it, a key goes to the company it
-// is meant for, and an ordinary one also to servers of the same dialect on the
-// user's own network.
+// is meant for, and to servers of the same dialect on the user's own network:
+// those are the user's own relays.
 func (p *Provider) accepts(c Credential) bool {
 	if p.company != "" {
 		named := c.For == "" // the path named the provider, not just a dialect
@@ -239,7 +257,7 @@ func (p *Provider) accepts(c Credential) bool {
 	if p.Mode == CredentialClient || c.For == "" {
 		return true
 	}
-	return !c.Plan && c.For == firstParty(p.Dialect) && p.Private()
+	return c.For == firstParty(p.Dialect) && p.Private()
 }
 
 // header returns the header that carries c to p, and its value.
@@ -248,7 +266,7 @@ func (p *Provider) header(c Credential) (name, value string) {
 	switch {
 	case asSent && (p.Kind == OpenAI || p.Kind == Anthropic || c.Plan):
 		return "Authorization", c.scheme + " " + c.secret
-	case p.Kind == Anthropic && c.Plan:
+	case p.Kind == Anthropic && c.Plan && c.header != "X-Api-Key":
 		return "Authorization", "Bearer " + c.secret
 	case p.Kind == Anthropic:
 		return "X-Api-Key", c.secret
@@ -260,4 +278,35 @@ func (p *Provider) header(c Credential) (name, value string) {
 		return "Api-Key", c.secret
 	}
 	return "Authorization", "Bearer " + c.secret
+}
+
+// The edits of a call's credential. A configured key in the place of an
+// ordinary one that the client brought is the rule and no edit.
+const (
+	EditCredentialNone       = "credential:none"       // the client's is sent nowhere, and nothing in its place
+	EditCredentialConfigured = "credential:configured" // a configured key, which is paid, in the place of its subscription
+	EditCredentialMoved      = "credential:moved"      // the client's, in another header or spelling than it came in
+)
+
+// CredentialEdit names what becomes of the credential that the client brought
+// where sent goes upstream, "" for nothing out of the ordinary.
+func (p *Provider) CredentialEdit(brought, sent Credential) string {
+	switch {
+	case brought.secret == "":
+		return ""
+	case sent.secret == "":
+		return EditCredentialNone
+	case !sent.Client && brought.Plan:
+		return EditCredentialConfigured
+	case !sent.Client:
+		return ""
+	}
+	came := sent.secret
+	if sent.scheme != "" {
+		came = sent.scheme + " " + sent.secret
+	}
+	if name, value := p.header(sent); name != sent.header || value != came {
+		return EditCredentialMoved
+	}
+	return ""
 }

@@ -90,6 +90,10 @@ func TestWhoseCredential(t *testing.T) {
 	localAnthropic := Config{Name: "la", Kind: "anthropic", BaseURL: "http://localhost:9000"}
 	corp := Config{Name: "corp", Kind: "openai", BaseURL: "https://llm.corp.example/v1"}
 	movedAnthropic := Config{Name: "anthropic", BaseURL: "http://127.0.0.1:9000"}
+	zai := Config{Name: "zai", Kind: "anthropic", BaseURL: "https://api.z.ai/api/anthropic"}
+	lookalike := Config{Name: "la2", Kind: "anthropic", BaseURL: "https://api.notanthropic.com"}
+	regional := Config{Name: "eu", Kind: "openai", BaseURL: "https://eu.api.openai.com/v1"}
+	secondAnthropic := Config{Name: "second", Kind: "anthropic", BaseURL: "https://api.anthropic.com"}
 	disguised := Config{Name: "openai", BaseURL: "https://api.groq.com/openai/v1"}
 
 	for _, tc := range []struct {
@@ -106,7 +110,25 @@ func TestWhoseCredential(t *testing.T) {
 		{"a subscription keeps its spelling", configured(openai), http.Header{"Authorization": {"bearer " + jwt}}, llm.OpenAIResponses, "Authorization: bearer " + jwt},
 		{"a subscription is for nobody else", openai, bearer(oat), llm.OpenAIChat, "refused"},
 		{"a subscription falls over to a paid key", configured(openai), bearer(oat), llm.OpenAIChat, "Authorization: Bearer configured"},
-		{"a subscription and a local server of the dialect", localAnthropic, bearer(oat), llm.Anthropic, "none"},
+		{"a subscription and the user's own relay", localAnthropic, bearer(oat), llm.Anthropic, "Authorization: Bearer " + oat},
+		{"a relay's configured key does not replace it", configured(localAnthropic), bearer(oat), llm.Anthropic, "Authorization: Bearer " + oat},
+		{"unless it is told to", mode(configured(localAnthropic), CredentialConfigured), bearer(oat), llm.Anthropic, "X-Api-Key: configured"},
+		{"a subscription in x-api-key stays there", localAnthropic, http.Header{"X-Api-Key": {oat}}, llm.Anthropic, "X-Api-Key: " + oat},
+		{"a relay in client mode", mode(configured(localAnthropic), CredentialClient), bearer(oat), llm.Anthropic, "Authorization: Bearer " + oat},
+		{"a JWT and the user's own relay", configured(local), bearer(jwt), llm.OpenAIChat, "Authorization: Bearer " + jwt},
+		{"a subscription and a relay of another dialect", local, bearer(oat), llm.OpenAIChat, "none"},
+		{"a subscription and a known local server", Config{Name: "ollama"}, bearer(jwt), llm.OpenAIChat, "none"},
+		{"a subscription at the company's other host", configured(regional), bearer(jwt), llm.OpenAIChat, "Authorization: Bearer " + jwt},
+		{"a subscription at the company, by another name", configured(secondAnthropic), bearer(oat), llm.Anthropic, "Authorization: Bearer " + oat},
+		{"a host that only looks like the company's", configured(lookalike), bearer(oat), llm.Anthropic, "refused"},
+		{"another company of the dialect", zai, bearer(oat), llm.Anthropic, "refused"},
+		{"the same with a key", configured(zai), bearer(oat), llm.Anthropic, "refused"},
+		{"the same with a key that is to be used", mode(configured(zai), CredentialConfigured), bearer(oat), llm.Anthropic, "X-Api-Key: configured"},
+		{"the same in client mode", mode(configured(zai), CredentialClient), bearer(oat), llm.Anthropic, "Authorization: Bearer " + oat},
+		{"the same, named by the path", configured(zai), bearer(oat), "", "refused"},
+		{"a JWT and another company of the dialect", configured(groq), bearer(jwt), llm.OpenAIChat, "refused"},
+		{"a JWT and a company of another dialect", configured(anthropic), bearer(jwt), llm.OpenAIChat, "X-Api-Key: configured"},
+		{"an ordinary key and another company", configured(zai), bearer("sk-ant-api03-x"), llm.Anthropic, "X-Api-Key: configured"},
 		{"a subscription where the user moved anthropic to", movedAnthropic, bearer(oat), llm.Anthropic, "Authorization: Bearer " + oat},
 		{"configured mode replaces a subscription", mode(configured(anthropic), CredentialConfigured), bearer(oat), llm.Anthropic, "X-Api-Key: configured"},
 
@@ -156,6 +178,58 @@ func TestNoCredentialErrorSaysWhatToDo(t *testing.T) {
 	e, ok := errors.AsType[*NoCredentialError](err)
 	if !ok || !strings.Contains(e.Error(), "is for openai") || !strings.Contains(e.Hint(), "GROQ_API_KEY") {
 		t.Errorf("got %v, hint %q", err, e.Hint())
+	}
+}
+
+// TestSubscriptionIsNotReplacedUnasked: the error says what would be.
+func TestSubscriptionIsNotReplacedUnasked(t *testing.T) {
+	cfg := Config{Name: "zai", Kind: "anthropic", BaseURL: "https://api.z.ai/api/anthropic"}
+	client := ClientCredential(bearer(oat), nil, llm.Anthropic)
+	_, err := provider(t, cfg).Credentials(client)
+	if e, ok := errors.AsType[*NoCredentialError](err); !ok || e.Kept || !strings.Contains(e.Error(), "is for anthropic and is not sent anywhere else") {
+		t.Errorf("without a key: %v", err)
+	}
+	cfg.Key = "configured"
+	_, err = provider(t, cfg).Credentials(client)
+	e, ok := errors.AsType[*NoCredentialError](err)
+	if !ok || !e.Kept || !strings.Contains(e.Error(), "anthropic") || !strings.Contains(e.Error(), `credential = "configured"`) || !strings.Contains(e.Hint(), "zai") {
+		t.Errorf("with a key: %v", err)
+	}
+}
+
+// TestCredentialEdit: what becomes of the client's credential is named where it
+// is not the rule.
+func TestCredentialEdit(t *testing.T) {
+	anthropic, openai := Config{Name: "anthropic"}, Config{Name: "openai", Key: "configured"}
+	local := Config{Name: "ollama"}
+	for _, tc := range []struct {
+		name   string
+		cfg    Config
+		header http.Header
+		d      llm.Dialect
+		want   string
+	}{
+		{"none brought", openai, nil, llm.OpenAIChat, ""},
+		{"an ordinary key, replaced", openai, bearer("sk-0123"), llm.OpenAIChat, ""},
+		{"a subscription, replaced", openai, bearer(oat), llm.Anthropic, EditCredentialConfigured},
+		{"a subscription, passed", anthropic, bearer(oat), llm.Anthropic, ""},
+		{"in x-api-key", anthropic, http.Header{"X-Api-Key": {oat}}, llm.Anthropic, ""},
+		{"a key, passed", anthropic, http.Header{"X-Api-Key": {"sk-ant-x"}}, llm.Anthropic, ""},
+		{"without a scheme", Config{Name: "openai"}, http.Header{"Authorization": {"sk-0123"}}, llm.OpenAIChat, EditCredentialMoved},
+		{"a bearer where another header is read", Config{Name: "gemini"}, bearer("AIzaX"), llm.Gemini, EditCredentialMoved},
+		{"sent nowhere", local, bearer("sk-ant-x"), llm.Anthropic, EditCredentialNone},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := provider(t, tc.cfg)
+			client := ClientCredential(tc.header, nil, tc.d)
+			creds, err := p.Credentials(client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.CredentialEdit(client, creds[0]); got != tc.want {
+				t.Errorf("named %q, want %q", got, tc.want)
+			}
+		})
 	}
 }
 

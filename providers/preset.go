@@ -77,11 +77,24 @@ func presetNamed(name string) (p Preset, ok bool) {
 	return presets[i], true
 }
 
-// presetAt returns the remote preset whose service is at host.
-func presetAt(host string) (Preset, bool) {
+// domains are the companies' own: regional addresses, and where subscriptions
+// are served (Codex with a ChatGPT login: chatgpt.com; 2026-11).
+var domains = []struct{ name, company string }{
+	{"openai.com", "openai"}, {"chatgpt.com", "openai"},
+	{"anthropic.com", "anthropic"}, {"claude.com", "anthropic"}, {"claude.ai", "anthropic"},
+}
+
+// presetAt returns the remote preset whose service is at the URL's host.
+func presetAt(base *url.URL) (Preset, bool) {
 	for _, p := range presets {
-		if u, err := url.Parse(p.BaseURL); err == nil && !p.Local && strings.EqualFold(u.Host, host) {
+		if u, err := url.Parse(p.BaseURL); err == nil && !p.Local && strings.EqualFold(u.Host, base.Host) {
 			return p, true
+		}
+	}
+	host := strings.TrimSuffix(strings.ToLower(base.Hostname()), ".")
+	for _, d := range domains {
+		if host == d.name || strings.HasSuffix(host, "."+d.name) {
+			return presetNamed(d.company)
 		}
 	}
 	return Preset{}, false

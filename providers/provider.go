@@ -145,7 +145,7 @@ func (p *Provider) identify(named bool) {
 	if p.Base == nil {
 		return
 	}
-	if at, ok := presetAt(p.Base.Host); ok {
+	if at, ok := presetAt(p.Base); ok {
 		p.company = at.Name
 		if !named || at.Name != p.Name {
 			p.preset = at

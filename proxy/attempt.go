@@ -128,7 +128,7 @@ func (c *call) openAttempt(t *candidate) *store.Attempt {
 		row.Held = t.hold.Held
 	}
 	if n := len(c.attempts); n > 0 && c.attempts[n-1].Why == "" {
-		c.attempts[n-1].Why = "went on to " + row.Provider + "/" + row.Model
+		c.attempts[n-1].Why = "went on to " + row.Provider + "/" + row.Model + c.paidWords(t)
 	}
 	c.attempts = append(c.attempts, row)
 	return row
@@ -175,6 +175,7 @@ func (c *call) request(a *attempt) (*http.Request, error) {
 		body = dialect.Splice(body, edits...)
 	}
 	c.nameChanges(w, edits)
+	c.nameHeaderEdits(t)
 	parts := providers.RequestParts{
 		Method: c.r.Method, Rest: w.rest, RawQuery: c.r.URL.RawQuery, Verbatim: c.ep.Provider != "",
 		Header: c.r.Header, Body: body, Credential: t.cred,

@@ -81,7 +81,7 @@ func (c *call) charge(a *attempt) {
 
 // price sets the attempt's cost and its basis. An attempt that failed before
 // content and reported no usage is not charged for, unless llmgw or the client
-// left a provider that was at work.
+// left a provider that was at work; on a subscription it costs 0 like any other.
 func (c *call) price(a *attempt, res *dialect.Result) {
 	row := a.row
 	switch {
@@ -89,6 +89,9 @@ func (c *call) price(a *attempt, res *dialect.Result) {
 		row.Cost, row.CostSource = price.Of(0), store.CostFree
 		return
 	case !a.committed.Load() && !res.Usage.Known() && !a.abandoned():
+		if a.c.cred.Plan {
+			row.Cost, row.CostSource = price.Of(0), store.CostPlan
+		}
 		return
 	}
 	p := c.set.prices.of(a.c.up, row.Model, row.StartedAt)
@@ -191,4 +194,13 @@ func (c *call) total() {
 	if source != "" && known {
 		c.rec.Cost = price.Of(sum)
 	}
+}
+
+// paidWords says of a call that came with a subscription that going on to t
+// costs money.
+func (c *call) paidWords(t *candidate) string {
+	if c.brought.Plan && !t.cred.Client && t.cred.ID != "" && !t.up.p.Free && !c.free() {
+		return " with a configured key, which is paid"
+	}
+	return ""
 }

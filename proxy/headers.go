@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"llmgw/providers/llm"
 	"llmgw/store"
 )
 
@@ -21,7 +23,11 @@ var hopByHop = map[string]bool{
 }
 
 // copyHeader passes an upstream's end-to-end headers on. Names of llmgw's own
-// are left out: an upstream must not speak for this gateway.
+// are left out, and so is what it says of web pages (Access-Control-…): an
+// upstream must not speak for this gateway. Vary is of both.
+//
+// What Connection names is of one hop too, but where it says close beside it:
+// net/http's transport removes that header then, names and all.
 func copyHeader(dst, src http.Header) {
 	var named []string
 	for _, v := range src["Connection"] {
@@ -30,10 +36,13 @@ func copyHeader(dst, src http.Header) {
 		}
 	}
 	for name, values := range src {
-		if hopByHop[name] || slices.Contains(named, name) || strings.HasPrefix(name, "X-Llmgw-") {
-			continue
+		switch {
+		case hopByHop[name], slices.Contains(named, name), strings.HasPrefix(name, "X-Llmgw-"), strings.HasPrefix(name, "Access-Control-"):
+		case name == "Vary":
+			dst[name] = append(dst[name], values...)
+		default:
+			dst[name] = values
 		}
-		dst[name] = values
 	}
 }
 
@@ -47,17 +56,45 @@ func (c *call) answerHeaders(a *attempt) {
 		}
 	}
 	if a != nil {
-		set("X-Llmgw-Provider", a.row.Provider)
-		set("X-Llmgw-Model", a.row.Model)
+		set("X-Llmgw-Provider", trailName(a.row.Provider))
+		set("X-Llmgw-Model", trailName(a.row.Model))
 	}
-	set("X-Llmgw-Requested-Model", c.rec.ModelRequested)
-	set("X-Llmgw-Route", c.plan.route)
+	set("X-Llmgw-Requested-Model", trailName(c.rec.ModelRequested))
+	set("X-Llmgw-Route", trailName(c.plan.route))
 	set("X-Llmgw-Attempts", c.attemptTrail(a))
 	set("X-Llmgw-Cache", cmp.Or(c.repeat.state, cacheOff))
 	set("X-Llmgw-Dropped", nameList(c.rec.Dropped))
 	set("X-Llmgw-Edits", nameList(c.edits))
 	if c.waited > 0 {
-		set("X-Llmgw-Waited", seconds(c.waited))
+		h.Set("X-Llmgw-Waited", seconds(c.waited))
+	}
+	c.shareRequestID(h)
+}
+
+// shareRequestID gives the provider's request id under the name too that the
+// client's SDK reads, where the two speak different dialects (openai-python and
+// its like read x-request-id, anthropic-sdk-python and its like request-id;
+// 2026-11).
+func (c *call) shareRequestID(h http.Header) {
+	up, name := c.set.router.byName[c.rec.Provider], "X-Request-Id"
+	if c.ep.Dialect == llm.Anthropic {
+		name = "Request-Id"
+	}
+	if c.rec.UpstreamRequestID != "" && up != nil && !up.p.Speaks(c.ep.Dialect) && h.Get(name) == "" {
+		h.Set(name, c.rec.UpstreamRequestID)
+	}
+}
+
+// nameHeaderEdits declares what of the client's headers goes to t otherwise
+// than it came: its credential, and what the provider's own headers replace.
+func (c *call) nameHeaderEdits(t *candidate) {
+	if edit := t.up.p.CredentialEdit(c.brought, t.cred); edit != "" {
+		c.edits = append(c.edits, edit)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.up.p.Headers)) {
+		if came, ok := c.r.Header[name]; ok && !slices.Equal(came, t.up.p.Headers[name]) {
+			c.edits = append(c.edits, "header:"+strings.ToLower(name))
+		}
 	}
 }
 
@@ -116,7 +153,8 @@ func (c *call) attemptTrail(serving *attempt) string {
 	return b.String()
 }
 
-// trailName percent-encodes what would be read as structure.
+// trailName percent-encodes what would be read as structure; [headerText] does
+// the rest, so that decoding gives the name back.
 func trailName(s string) string {
 	if !strings.ContainsAny(s, "%,;= ") {
 		return s

@@ -394,8 +394,8 @@ func (c *call) passOn(ans answer) {
 		c.edits = append(c.edits, "response-content-encoding")
 	}
 	c.answerHeaders(nil)
-	c.w.Header().Set("X-Llmgw-Provider", headerText(c.rec.Provider))
-	c.w.Header().Set("X-Llmgw-Model", headerText(c.rec.Model))
+	c.w.Header().Set("X-Llmgw-Provider", headerText(trailName(c.rec.Provider)))
+	c.w.Header().Set("X-Llmgw-Model", headerText(trailName(c.rec.Model)))
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(ans.body)))
 	c.sent.keep(ans.body)
 	c.finish(store.StatusError)

@@ -60,7 +60,7 @@ func (c *call) replayHeaders(e *store.Cached, age time.Duration) {
 	}
 	c.answerHeaders(nil)
 	h.Set("X-Llmgw-Provider", cachedProvider)
-	h.Set("X-Llmgw-Model", headerText(e.Model))
+	h.Set("X-Llmgw-Model", headerText(trailName(e.Model)))
 	h.Set("Age", strconv.FormatInt(int64(age/time.Second), 10))
 	// A client that never reads must not hold the call for ever.
 	_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.plan.targets[0].limits.MaxDuration))
