@@ -92,7 +92,7 @@ var oddMessages = []string{
 func TestMembersForChat(t *testing.T) {
 	const (
 		search = `{"type":"web_search_20250305","name":"web_search"}`
-		tool   = `{"name":"f","input_schema":{"type":"object"}}`
+		tool   = `{"name":"f","input_schema":{"type":"object","properties":{}}}`
 	)
 	tests := []struct{ model, members, want, changes string }{
 		{"gpt-4o", `"tools":[` + tool + `],"tool_choice":{"type":"any","disable_parallel_tool_use":true}`, `"tool_choice":"required","parallel_tool_calls":false`, ""},

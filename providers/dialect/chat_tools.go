@@ -55,8 +55,9 @@ func (e *encoder) chatTool(t *llm.Tool, bare bool) {
 func (e *encoder) chatFunction(t *llm.Tool, in string) {
 	e.text("name", e.toolName(t.Path, llm.FieldToolName, t.Name))
 	e.maybeText("description", t.Description)
-	e.maybeRaw("parameters", t.Schema)
-	e.maybeBool("strict", t.Strict)
+	schema, strict := e.chatParameters(t)
+	e.maybeRaw("parameters", schema)
+	e.maybeBool("strict", strict)
 	e.maybeRaw("format", t.Grammar)
 	e.putBack(in, t.Extra)
 }
@@ -133,7 +134,7 @@ const defaultFormatName = "answer"
 
 // chatFormat writes the shape that the answer's text must have.
 func (e *encoder) chatFormat() {
-	f := e.req.Format
+	f := e.chatShape()
 	if f == nil {
 		return
 	}

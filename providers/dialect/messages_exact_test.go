@@ -51,11 +51,11 @@ const agentCall = `"messages":[
 	{"role":"tool","tool_call_id":"call_1","content":""},
 	{"role":"user","content":"Go on"},
 	{"role":"developer","content":"Be brief."}],
-	"tools":[{"type":"function","function":{"name":"read","description":"Reads.","strict":true,"parameters":{"type":"object","properties":{"z":{"type":"string"}}}}},
+	"tools":[{"type":"function","function":{"name":"read","description":"Reads.","strict":true,"parameters":{"type":"object","properties":{"z":{"type":"string"}},"additionalProperties":false}}},
 		{"type":"function","function":{"name":"list"}}],
 	"tool_choice":"auto","parallel_tool_calls":false,"reasoning_effort":"high","max_completion_tokens":9000,"stream":true,
 	"stream_options":{"include_usage":true},"user":"u","stop":"END","store":false,
-	"response_format":{"type":"json_schema","json_schema":{"name":"answer","strict":true,"schema":{"type":"object","properties":{"b":{},"a":{}}}}}`
+	"response_format":{"type":"json_schema","json_schema":{"name":"answer","strict":true,"schema":{"type":"object","properties":{"b":{"type":"null"},"a":{"type":"null"}},"additionalProperties":false}}}`
 
 func TestAgentToMessages(t *testing.T) {
 	got, changes := toClaude(t, "claude-opus-4-8", agentCall)
@@ -70,17 +70,17 @@ func TestAgentToMessages(t *testing.T) {
 			{"type":"tool_result","tool_use_id":"call_1"},
 			{"type":"text","text":"Go on"}]},
 		{"role":"system","content":"Be brief."}],
-		"tools":[{"name":"read","description":"Reads.","input_schema":{"type":"object","properties":{"z":{"type":"string"}}},"strict":true},
+		"tools":[{"name":"read","description":"Reads.","input_schema":{"type":"object","properties":{"z":{"type":"string"}},"additionalProperties":false},"strict":true},
 			{"name":"list","input_schema":{"type":"object","properties":{}}}],
 		"tool_choice":{"type":"auto","disable_parallel_tool_use":true},
 		"thinking":{"type":"adaptive"},
-		"output_config":{"effort":"high","format":{"type":"json_schema","schema":{"type":"object","properties":{"b":{},"a":{}}}}},
+		"output_config":{"effort":"high","format":{"type":"json_schema","schema":{"type":"object","properties":{"b":{"type":"null"},"a":{"type":"null"}},"additionalProperties":false}}},
 		"stop_sequences":["END"],"stream":true,"metadata":{"user_id":"u"}}`
 	if !sameJSON(t, []byte(got), []byte(want)) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	// The bytes that models wrote, and the order that they answer in, are kept.
-	for _, exact := range []string{`"input":{"z": "é\u0000", "n": 9007199254740993, "a": null}`, `"properties":{"b":{},"a":{}}`} {
+	for _, exact := range []string{`"input":{"z": "é\u0000", "n": 9007199254740993, "a": null}`, `"properties":{"b":{"type":"null"},"a":{"type":"null"}}`} {
 		if !strings.Contains(got, exact) {
 			t.Errorf("no %s in %s", exact, got)
 		}

@@ -30,8 +30,9 @@ func used(call, result string) string {
 }
 
 const (
-	rain      = `"content": "Rain"`
-	seaTool   = `{"tools": [{"name": "weather", "description": "Tells it.", "strict": true, "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}`
+	rain    = `"content": "Rain"`
+	seaTool = `{"tools": [{"name": "weather", "description": "Tells it.", "strict": true,
+		"input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": false}`
 	aPicture  = `{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}`
 	aDocument = `{"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}`
 	aSchema   = `{"type": "json_schema", "schema": {"type": "object", "properties": {"name": {"type": "string"}}}}`

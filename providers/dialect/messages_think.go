@@ -75,9 +75,13 @@ func (m *messagesOut) ownThinking() {
 // format writes the schema of the answer; in is the object that it stands in.
 func (m *messagesOut) format(name, in string) {
 	f := m.req.Format
+	schema := f.Schema
+	if !m.own {
+		schema = m.adapted("", llm.FieldFormatSchema, m.grammar.format)
+	}
 	m.open(name, '{')
 	m.word("type", string(llm.FormatSchema))
-	m.maybeRaw("schema", f.Schema)
+	m.maybeRaw("schema", schema)
 	m.putBack(llm.Join(in, name), m.req.Extra)
 	m.close('{')
 }
@@ -95,6 +99,9 @@ func (m *messagesOut) takesFormat() bool {
 		return false
 	case f.Schema == nil || !m.model.formats():
 		m.change(Refused, "", llm.FieldFormatSchema, "the model cannot be held to a schema")
+		return false
+	case m.held().misfit != nil:
+		m.change(Refused, "", llm.FieldFormatSchema, m.grammar.misfit.String())
 		return false
 	}
 	if f.Name != nil {

@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"bytes"
 	"slices"
 
 	"llmgw/providers/llm"
@@ -69,34 +68,13 @@ func (m *messagesOut) tool(t *llm.Tool) {
 	}
 	m.text("name", t.Name)
 	m.maybeText("description", t.Description)
-	m.schema(t)
-	m.maybeBool("strict", t.Strict)
+	schema, strict := m.arguments(t)
+	m.maybeRaw("input_schema", schema)
+	m.maybeBool("strict", strict)
 	m.cache(t.Path, t.Cache, llm.FieldToolCache)
 	m.putBack("", t.Extra)
 	m.close('{')
 	m.nameExtra(t.Path, t.Extra)
-}
-
-// schema writes the schema of a tool's arguments. Anthropic wants one that says
-// that it is of an object; a function without one takes no arguments.
-func (m *messagesOut) schema(t *llm.Tool) {
-	const isObject = `{"type":"object"`
-	switch {
-	case m.own:
-		m.maybeRaw("input_schema", t.Schema)
-	case t.Schema == nil:
-		m.raw("input_schema", []byte(isObject+`,"properties":{}}`))
-	case memberOf(t.Schema, "type") == nil:
-		m.change(Edited, t.Path, llm.FieldToolSchema, `Anthropic wants "type": "object"`)
-		rest := bytes.TrimLeft(t.Schema[1:], " \t\r\n")
-		comma := ","
-		if rest[0] == '}' {
-			comma = ""
-		}
-		m.raw("input_schema", slices.Concat([]byte(isObject+comma), rest))
-	default:
-		m.raw("input_schema", t.Schema)
-	}
 }
 
 // cache writes a cache marker.

@@ -19,6 +19,7 @@ type messagesOut struct {
 	limit   llm.Count            // of output tokens
 	thought bool                 // the model is to think
 	forced  bool                 // the model must call a tool, which it cannot be told together with thinking
+	grammar grammar              // what the model is held to
 }
 
 // messagesTurn is a message that is to be written.

@@ -126,6 +126,11 @@ func (e *encoder) loseNative(p *llm.Part) {
 
 // change names a change that depends on a value, as the table cannot.
 func (e *encoder) change(fate Fate, node string, f llm.Field, why string) {
+	e.changes = append(e.changes, Change{Path: e.pathOf(node, f), Fate: fate, Why: why})
+}
+
+// pathOf is where a field stands in the client's request.
+func (e *encoder) pathOf(node string, f llm.Field) string {
 	name := ""
 	if f != "" {
 		name = spelledIn(e.req.From, f)
@@ -133,7 +138,7 @@ func (e *encoder) change(fate Fate, node string, f llm.Field, why string) {
 	if spelled, other := e.req.Spelled[f]; other && node == "" {
 		name = spelled
 	}
-	e.changes = append(e.changes, Change{Path: llm.Join(node, name), Fate: fate, Why: why})
+	return llm.Join(node, name)
 }
 
 // putBack writes what the neutral form has no name for, below in, when the
