@@ -280,7 +280,7 @@ func writeBefore(w io.Writer, list []store.Before) error {
 	for _, b := range list {
 		was := cost(b.Cost, b.CostSource)
 		if b.CostSource == store.CostPlan {
-			was += ", worth " + cost(b.Worth, "")
+			was += ", worth " + rateWords(b.Worth)
 		}
 		p, err := price.ParsePrice(b.Price)
 		if err != nil {

@@ -155,7 +155,7 @@ func (p *repricing) preview(ctx context.Context) (*repriceReport, error) {
 
 // commandAttempts is how many attempts go in one command to a running server:
 // it answers well within the time that a command may take.
-const commandAttempts = 1000
+const commandAttempts = 500
 
 // apply has the running server charge the attempts anew, or does it itself as
 // the owner of the database when none runs.
