@@ -442,10 +442,26 @@ func (s *server) shutdown(served <-chan error) error {
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.g.say("some calls did not finish within %s and are cut off", formatDuration(grace))
-		err = s.http.Close()
-		s.gateway.Drain(5 * time.Second)
+		err = s.cutOff()
 	}
 	<-served
+	return err
+}
+
+// lastWords is how long the clients of calls that are cut off have to take what
+// they are told.
+const lastWords = time.Second
+
+// cutOff ends the calls that still run, each with an error that says so.
+func (s *server) cutOff() error {
+	s.gateway.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.http.Close()
+	}
+	s.gateway.Drain(5 * time.Second)
 	return err
 }
 

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,6 +46,19 @@ func Classify(d llm.Dialect, status int, h http.Header, body []byte, now time.Ti
 		v.RetryAfter, v.Told = e.wait(now)
 	}
 	return v
+}
+
+// StatusInside is the HTTP status that an error which came inside a success (its
+// JSON, or nil) names as its own code: OpenRouter, vLLM and Gemini do. 502 where
+// it names none that is an error's.
+func StatusInside(raw []byte) int {
+	e := readError(nil, raw)
+	for _, word := range []string{e.code, e.kind} {
+		if n, err := strconv.Atoi(word); err == nil && n >= 400 && n <= 599 {
+			return n
+		}
+	}
+	return http.StatusBadGateway
 }
 
 // fault is the table. Words count more than the status only where providers are

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"llmgw/providers"
 	"llmgw/providers/dialect"
 	"llmgw/providers/llm"
+	"llmgw/providers/price"
 	"llmgw/store"
 )
 
@@ -24,6 +27,9 @@ const headLimit = 1 << 20
 // editEncoding names the edit by which a body with a Content-Encoding goes on
 // without it.
 const editEncoding = "content-encoding"
+
+// interrupted is the fault of an attempt that llmgw's own end cut off: nobody's.
+const interrupted = llm.Fault(store.OutcomeInterrupted)
 
 // errSilent cancels an attempt whose upstream said nothing for too long.
 var errSilent = errors.New("the upstream was silent for too long")
@@ -42,6 +48,8 @@ type attempt struct {
 	src   io.Reader // the body, decoded
 	raw   *bytes.Buffer
 	meter *dialect.Meter
+
+	unread string // the Content-Encoding of an answer that cannot be decoded here
 
 	head    []byte // held back until the first content
 	end     []byte // held back until the outcome is on record
@@ -87,11 +95,10 @@ func (c *call) try(t *candidate) (*attempt, *problem) {
 		return nil, &problem{code: codeUnsupported, message: err.Error()}
 	}
 	a.row = c.openAttempt(t)
-	if !c.begin() {
-		a.row.Outcome = string(llm.NotRecorded)
+	if p := c.begin(); p != nil {
+		unsent(a.row, p)
 		a.cancel(nil)
-		p := notRecorded()
-		return nil, &p
+		return nil, p
 	}
 	c.live.trying(a.row)
 	limit := c.share(t)
@@ -108,7 +115,7 @@ func (c *call) attemptContext(a *attempt) (context.Context, context.CancelCauseF
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(c.ctx))
 	stop := context.AfterFunc(c.ctx, func() {
-		if !a.committed.Load() {
+		if !a.committed.Load() || c.stopping() {
 			cancel(context.Cause(c.ctx))
 		}
 	})
@@ -134,21 +141,32 @@ func (c *call) openAttempt(t *candidate) *store.Attempt {
 	return row
 }
 
+// unsent makes the row of an attempt one that was passed over, by the time that
+// it could not be sent.
+func unsent(row *store.Attempt, p *problem) {
+	row.Outcome, row.Skipped, row.Error = store.OutcomeSkipped, p.code, p.message
+	row.Duration, row.Held = 0, price.Amount{}
+}
+
 // begin commits the call and its newest attempt before a byte goes out. It
-// reports whether the attempt may be sent (store.on_error).
-func (c *call) begin() bool {
+// returns why the attempt may not be sent (store.on_error), nil where it may.
+func (c *call) begin() *problem {
 	ctx, cancel := context.WithTimeout(c.ctx, min(c.set.cfg.Store.BeginWait, time.Until(c.by)))
 	defer cancel()
 	err := c.g.store.Commit(ctx, store.Change{Call: &c.rec, Attempts: c.attempts})
 	if err == nil {
 		c.begun = true
-		return true
+		return nil
 	}
-	if c.set.cfg.Store.OnError == "serve" && c.ctx.Err() == nil && time.Now().Before(c.by) {
+	if p := c.left(); p != nil {
+		return p
+	}
+	if c.set.cfg.Store.OnError == "serve" && time.Now().Before(c.by) {
 		c.g.log.Error("a call goes out without a record, as store.on_error = \"serve\" allows", "call", c.rec.ID, "err", err)
-		return true
+		return nil
 	}
-	return false
+	p := notRecorded()
+	return &p
 }
 
 // request builds what goes upstream: the call as the target is asked it, but
@@ -167,9 +185,7 @@ func (c *call) request(a *attempt) (*http.Request, error) {
 	if t.clamp.Known {
 		edits = append(edits, w.facts.SetMaxTokens(w.dialect, w.op, body, t.clamp.N, t.reasons)...)
 	}
-	if w.facts.Fallbacks != nil {
-		edits = append(edits, dialect.Edit{Span: w.facts.FallbacksSpan, Name: "fallbacks"})
-	}
+	edits = append(edits, w.facts.CutChains(w.body)...)
 	edits = append(edits, c.estranged(t)...)
 	if len(edits) > 0 {
 		body = dialect.Splice(body, edits...)
@@ -215,18 +231,36 @@ func (c *call) acceptEncoding() string {
 	return strings.Join(accepted, ", ")
 }
 
+// takesUnread tells whether an answer that cannot be decoded here may go on as
+// it came: it is not held to any shape, or the client accepts its coding.
+func (c *call) takesUnread(a *attempt) bool {
+	if a.unread == "" || !c.bodyIsCall() {
+		return true
+	}
+	for coding := range strings.SplitSeq(a.unread, ",") {
+		if !acceptsEncoding(c.r.Header.Get("Accept-Encoding"), strings.TrimSpace(coding)) {
+			return false
+		}
+	}
+	return a.c.words.reply == nil
+}
+
 // acceptsEncoding reads an Accept-Encoding header (RFC 9110 section 12.5.3);
-// a weight of 0 is a no.
+// a weight of 0 is a no, and * stands for what is not named.
 func acceptsEncoding(header, name string) bool {
+	others := false
 	for part := range strings.SplitSeq(header, ",") {
 		coding, params, _ := strings.Cut(part, ";")
-		if !strings.EqualFold(strings.TrimSpace(coding), name) {
-			continue
-		}
 		q := strings.TrimSpace(params)
-		return q != "q=0" && !strings.HasPrefix(q, "q=0.000") && q != "q=0.0"
+		yes := q != "q=0" && !strings.HasPrefix(q, "q=0.000") && q != "q=0.0"
+		switch coding = strings.TrimSpace(coding); {
+		case strings.EqualFold(coding, name):
+			return yes
+		case coding == "*":
+			others = yes
+		}
 	}
-	return false
+	return others
 }
 
 // send does the exchange up to the end of the head.
@@ -244,7 +278,9 @@ func (c *call) send(a *attempt, req *http.Request) {
 	a.row.SentBytes = req.ContentLength
 	a.row.HTTPStatus = resp.StatusCode
 	a.row.UpstreamRequestID = requestID(resp.Header)
-	if !c.open(a) {
+	c.open(a)
+	if a.resp.StatusCode < 300 && !c.takesUnread(a) {
+		a.verdict = providers.Verdict{Fault: llm.Malformed, Text: fmt.Sprintf("an answer with Content-Encoding %q, which neither llmgw nor the client reads", a.unread)}
 		return
 	}
 	c.readHead(a)
@@ -261,6 +297,8 @@ func (c *call) broke(a *attempt, err error, wrote bool) {
 // and only then the upstream.
 func (c *call) transportFault(a *attempt, err error, wrote bool) llm.Fault {
 	switch {
+	case c.stopping():
+		return interrupted
 	case c.ctx.Err() != nil:
 		return llm.ClientGone
 	case errors.Is(context.Cause(a.ctx), errSilent):
@@ -269,21 +307,9 @@ func (c *call) transportFault(a *attempt, err error, wrote bool) llm.Fault {
 	return providers.ClassifyTransport(err, wrote)
 }
 
-// open prepares to read the answer's body; false is an answer that cannot be
-// read at all.
-func (c *call) open(a *attempt) bool {
-	encoding := a.resp.Header.Get("Content-Encoding")
-	body := io.Reader(a.resp.Body)
-	if encoding != "" && !strings.EqualFold(encoding, "identity") {
-		a.raw = new(bytes.Buffer)
-		body = io.TeeReader(body, a.raw)
-	}
-	src, err := decodeAnswer(body, encoding)
-	if err != nil {
-		a.verdict = providers.Verdict{Fault: llm.Malformed, Text: err.Error()}
-		return false
-	}
-	a.src = src
+// open prepares to read the answer's body. One in an encoding that is not known
+// here is not looked into.
+func (c *call) open(a *attempt) {
 	want := dialect.Want{
 		Dialect: a.c.words.dialect, Op: a.c.words.op, Stream: c.facts.Stream,
 		Status: a.resp.StatusCode, Header: a.resp.Header, WithholdUsage: a.edited && a.c.words.reply == nil,
@@ -291,8 +317,17 @@ func (c *call) open(a *attempt) bool {
 	if a.resp.StatusCode < 300 { // an error is judged, and kept, in the provider's own words
 		want.Reply = a.c.words.reply
 	}
+	encoding := strings.Join(a.resp.Header.Values("Content-Encoding"), ", ")
+	a.src = a.resp.Body
+	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+		a.raw = new(bytes.Buffer)
+		src, known := decodeAnswer(io.TeeReader(a.resp.Body, a.raw), encoding)
+		if a.src = src; !known {
+			a.src, a.raw, a.unread = a.resp.Body, nil, encoding
+			want.Op, want.Reply = dialect.OpOther, nil
+		}
+	}
 	a.meter = dialect.NewMeter(want)
-	return true
 }
 
 // readHead reads until the answer may be committed or has failed.
@@ -321,10 +356,11 @@ func (c *call) readHead(a *attempt) {
 	}
 }
 
-// hold keeps one piece of the head. What follows the end is held with it.
+// hold keeps one piece of the head. What follows the end is held with it; what
+// follows an error is nothing a client should read.
 func (a *attempt) hold(p dialect.Piece) {
 	switch {
-	case p.Kind == dialect.Withheld:
+	case a.broken, p.Kind == dialect.Withheld:
 		return
 	case p.Kind == dialect.Failure:
 		a.broken = true
@@ -342,36 +378,47 @@ func (a *attempt) hold(p dialect.Piece) {
 
 // judgeHead turns what was read into a verdict; none means commit.
 func (c *call) judgeHead(a *attempt) {
-	if a.err != nil && !a.content {
+	status, now := a.resp.StatusCode, time.Now()
+	switch {
+	case a.err != nil && !a.content:
 		c.broke(a, a.err, true)
-		return
-	}
-	status := a.resp.StatusCode
-	if status >= 300 && status != http.StatusNotModified {
-		a.verdict = providers.Classify(a.c.words.dialect, status, a.resp.Header, append(a.head, a.end...), time.Now())
-		return
-	}
-	if c.bodyIsCall() {
-		if v := providers.Classify(a.c.words.dialect, status, a.resp.Header, nil, time.Now()); v.Fault != "" {
-			a.verdict = v // a web page, whatever it holds
-			return
+	case status >= 300 && status != http.StatusNotModified:
+		body := slices.Concat(a.head, a.end)
+		if a.unread != "" {
+			body = fmt.Appendf(nil, "an error with Content-Encoding %q, which llmgw cannot read", a.unread)
+		}
+		a.verdict = providers.Classify(a.c.words.dialect, status, a.resp.Header, body, now)
+	case c.bodyIsCall():
+		// A web page is none, whatever it holds.
+		a.verdict = providers.Classify(a.c.words.dialect, status, a.resp.Header, nil, now)
+		if a.verdict.Fault == "" && a.unread == "" {
+			a.verdict = c.judgeAnswer(a)
 		}
 	}
-	if a.content || !c.bodyIsCall() {
-		return
-	}
-	switch res := a.meter.Result(); {
+}
+
+// judgeAnswer says what is wrong with an answer to a call that llmgw reads.
+func (c *call) judgeAnswer(a *attempt) providers.Verdict {
+	res := a.meter.Result()
+	instead := c.facts.Stream && c.metered() && a.c.words.reply == nil && a.meter.Whole()
+	switch {
+	case instead && (res.Fault == "" || res.EmptyAnswer):
+		return providers.Verdict{Fault: llm.Malformed, Text: "a whole answer instead of the stream that was asked for"}
+	case a.content:
 	case res.BadEvents > 0 && (a.ended || a.eof):
-		a.verdict = providers.Verdict{Fault: llm.Malformed, Text: "the stream holds no content, and events that cannot be read"}
+		return providers.Verdict{Fault: llm.Malformed, Text: "the stream holds no content, and events that cannot be read"}
+	case res.Done && !res.Content && res.Finish == "":
+		return providers.Verdict{Fault: llm.Empty, Text: "the stream holds its end and nothing else"}
 	case res.EmptyAnswer:
 		// Whole and without content: what the model had to say.
 	case res.Fault == llm.Truncated:
-		a.verdict = providers.Verdict{Fault: llm.Reset, Text: res.FaultText}
+		return providers.Verdict{Fault: llm.Reset, Text: res.FaultText}
 	case res.Fault != "":
-		a.verdict = providers.Verdict{Fault: res.Fault, Text: res.FaultText}
+		return providers.Verdict{Fault: res.Fault, Text: res.FaultText}
 	case a.eof && !a.ended && !res.Complete:
-		a.verdict = providers.Verdict{Fault: llm.Reset, Text: "the stream ended before any content"}
+		return providers.Verdict{Fault: llm.Reset, Text: "the stream ended before any content"}
 	}
+	return providers.Verdict{}
 }
 
 // bodyless answers have no body by definition (RFC 9110 section 6.4.1).

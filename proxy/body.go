@@ -143,22 +143,22 @@ func readAtMost(r io.Reader, limit, announced int64) ([]byte, error) {
 }
 
 // decodeAnswer undoes an answer's Content-Encoding for the meter. Upstreams
-// are asked only for what the caller accepts of gzip, zstd and identity; an
-// unknown encoding cannot be read and is reported as such.
-func decodeAnswer(src io.Reader, encoding string) (io.Reader, error) {
+// are asked only for what the caller accepts of gzip, zstd and identity; known
+// is false for any other encoding, which some send unasked.
+func decodeAnswer(src io.Reader, encoding string) (r io.Reader, known bool) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
-		return src, nil
+		return src, true
 	case "gzip", "x-gzip":
-		return &lazyReader{open: func() (io.Reader, error) { return gzip.NewReader(src) }}, nil
+		return &lazyReader{open: func() (io.Reader, error) { return gzip.NewReader(src) }}, true
 	case "deflate":
-		return &lazyReader{open: func() (io.Reader, error) { return zlib.NewReader(src) }}, nil
+		return &lazyReader{open: func() (io.Reader, error) { return zlib.NewReader(src) }}, true
 	case "zstd":
 		return &lazyReader{open: func() (io.Reader, error) {
 			return zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-		}}, nil
+		}}, true
 	}
-	return nil, &errEncoding{encoding}
+	return nil, false
 }
 
 // lazyReader opens its decoder at the first read, because opening already

@@ -232,9 +232,9 @@ func decoded(body []byte, encoding string) ([]byte, error) {
 	if encoding == "" {
 		return body, nil
 	}
-	r, err := decodeAnswer(bytes.NewReader(body), encoding)
-	if err != nil {
-		return nil, err
+	r, known := decodeAnswer(bytes.NewReader(body), encoding)
+	if !known {
+		return nil, &errEncoding{encoding}
 	}
 	return io.ReadAll(r)
 }
@@ -260,6 +260,8 @@ func (c *call) unfit(a *attempt) string {
 		return "not confirmed to be whole"
 	case c.facts.Stream != res.Done: // no [DONE]; a body instead of a stream, or the other way round
 		return "without the end of what was asked for"
+	case a.unread != "":
+		return "in a Content-Encoding that llmgw cannot read"
 	case !res.Content:
 		return "empty"
 	case len(c.rec.Dropped) > 0:

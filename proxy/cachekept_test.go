@@ -237,13 +237,14 @@ func TestC6AnswersOfTheOtherKindAreNotKept(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			answer := http.HandlerFunc(streamAnswer)
+			want := "without the end of what was asked for"
 			if stream {
-				answer = wholeAnswer
+				answer, want = wholeAnswer, "error" // it is no answer at all
 			}
 			r := newRig(t, []upstreamSpec{{name: "openai", dialect: llm.OpenAIChat, handler: answer}}, cached(nil))
 			defer r.close()
 			for range 2 {
-				if got := r.state(r.post("/v1/chat/completions", chat("gpt-4o", stream))); got != "miss: not stored: without the end of what was asked for" {
+				if got := r.state(r.post("/v1/chat/completions", chat("gpt-4o", stream))); got != "miss: not stored: "+want {
 					t.Errorf("streamed %v: %s", stream, got)
 				}
 			}

@@ -57,6 +57,8 @@ type call struct {
 	lastWait time.Duration // waited before the next attempt
 	waited   time.Duration // waited altogether
 
+	waitedForMoney time.Duration // the part of it that caps took
+
 	rest   int64 // announced length of the answer, -1 when it is not
 	headed bool  // the status line went to the client
 
@@ -159,12 +161,10 @@ func (c *call) read() *problem {
 	c.decoded = decoded
 	c.brought = providers.ClientCredential(c.r.Header, c.r.URL.Query(), c.ep.Dialect)
 	c.rec.Key = c.brought.ID
-	tags, ok := tagsOf(c.r.Header)
-	if !ok {
-		return &problem{code: codeUnsupported, message: fmt.Sprintf("x-llmgw-tags has more than %d tags", maxTags)}
+	if p := c.peek(); p != nil {
+		return p
 	}
-	c.rec.Tags = tags
-	return c.peek()
+	return c.readControls()
 }
 
 // peek finds the model and the other facts in the body, for the calls whose
@@ -300,9 +300,7 @@ func (c *call) refuse(p problem) {
 	case codeClientGone:
 		status = store.StatusClientGone
 	}
-	if c.plan.targets != nil || c.attempts != nil {
-		c.answerHeaders(nil)
-	}
+	c.answerHeaders(nil)
 	c.finish(status)
 	dialect.WriteProblem(c.w, c.ep.Dialect, p.wire())
 }

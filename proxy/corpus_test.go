@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"net/http"
@@ -96,21 +95,32 @@ func replayOne(t *testing.T, r *rig, rec recording) {
 		"anthropic-messages": "/v1/messages", "anthropic-count": "/v1/messages/count_tokens",
 	}[rec.Protocol]
 	got := r.post("/provider/"+map[bool]string{true: "claude", false: "chat"}[strings.HasPrefix(rec.Protocol, "anthropic")]+path, rec.request())
-	if got.status != rec.Status || !bytes.Equal(got.body, []byte(rec.ResponseBody)) {
+	if !strings.Contains(rec.ResponseBody, `"`) || strings.HasPrefix(rec.ResponseBody, `{"contentType"`) {
+		if got.status != http.StatusBadGateway { // an echo of the request is no answer
+			t.Errorf("%s: the client got status %d for %s", rec.ID, got.status, rec.ResponseBody)
+		}
+		return
+	}
+	want := rec.ResponseBody
+	if at := strings.Index(want, `"error":{"code"`); at >= 0 && rec.Stream && rec.Status == 200 {
+		event, _, _ := strings.Cut(want[at:], "\n\n") // nothing that follows an error reaches a client
+		want = want[:at] + event + "\n\n"
+	}
+	if got.status != rec.Status || string(got.body) != want {
 		t.Errorf("%s: the client got status %d and %d bytes, the upstream sent %d and %d (err %v; x-llmgw-error %q)", rec.ID, got.status, len(got.body), rec.Status, len(rec.ResponseBody), got.err, got.header.Get("X-Llmgw-Error"))
 		return
 	}
-	want := rec.Facts.Billable
-	if want == nil || rec.Protocol == "anthropic-count" {
+	billable := rec.Facts.Billable
+	if billable == nil || rec.Protocol == "anthropic-count" {
 		return
 	}
 	row := r.last()
 	u := row.Usage
-	if u.Input.N != want.Input || u.Output.N != want.Output || u.CachedInput.Or(0) != want.CacheRead || u.CacheWrite.Or(0) != want.CacheWrite || u.Reasoning.Or(0) != want.Reasoning {
-		t.Errorf("%s: recorded %+v, billable %+v", rec.ID, u, *want)
+	if u.Input.N != billable.Input || u.Output.N != billable.Output || u.CachedInput.Or(0) != billable.CacheRead || u.CacheWrite.Or(0) != billable.CacheWrite || u.Reasoning.Or(0) != billable.Reasoning {
+		t.Errorf("%s: recorded %+v, billable %+v", rec.ID, u, *billable)
 	}
 	if !u.Input.Known {
-		t.Errorf("%s: input unknown, billable %+v", rec.ID, *want)
+		t.Errorf("%s: input unknown, billable %+v", rec.ID, *billable)
 	}
 }
 

@@ -135,6 +135,7 @@ type faultRow struct {
 	caller       bool   // the provider's own answer is the caller's; else the second target serves
 	only         string // "stream" or "whole"; "": both
 	alone        int    // status the caller gets when there is no second target; 0: the provider's own
+	inside       bool   // alone, the caller gets the provider's own body under that status
 }
 
 // faultTable is docs/failover.md's table, as far as it lies before the commit.
@@ -163,18 +164,18 @@ var faultTable = []faultRow{
 	{fault: "server_error", order: "504", tries: 2, pace: jittered},
 	{fault: "server_error", order: "520", tries: 2, pace: jittered},
 	{fault: "server_error", order: "408", tries: 2, pace: jittered},
-	{fault: "error_in_body", order: "error-first", tries: 1},
-	{fault: "error_in_body", order: "error-after-start", tries: 1},
-	{fault: "error_in_body", order: "200-error-body", tries: 1, only: "whole"},
+	{fault: "error_in_body", order: "error-first", tries: 1, only: "stream"},
+	{fault: "error_in_body", order: "error-first", tries: 1, only: "whole", alone: 502, inside: true},
+	{fault: "error_in_body", order: "error-after-start", tries: 1, only: "stream"},
+	{fault: "error_in_body", order: "error-after-start", tries: 1, only: "whole", alone: 502, inside: true},
+	{fault: "error_in_body", order: "200-error-body", tries: 1, only: "whole", alone: 502, inside: true},
 	{fault: "error_in_body", order: "200-error-body", tries: 1, only: "stream", alone: 502},
-	{fault: "error_in_body", order: "error-mid-stream", tries: 1, only: "whole"},
-	{fault: "error_in_body", order: "finish-error", tries: 1, only: "whole"},
-	{fault: "malformed", order: "malformed-json", tries: 1, only: "whole"},
-	{fault: "malformed", order: "malformed-json", tries: 1, only: "stream", alone: 502},
-	{fault: "malformed", order: "truncated-json", tries: 1, only: "whole"},
-	{fault: "malformed", order: "eof-mid-stream", tries: 1, only: "whole"},
-	{fault: "malformed", order: "200-html", tries: 1, only: "whole"},
-	{fault: "malformed", order: "200-html", tries: 1, only: "stream", alone: 502},
+	{fault: "error_in_body", order: "error-mid-stream", tries: 1, only: "whole", alone: 502, inside: true},
+	{fault: "error_in_body", order: "finish-error", tries: 1, only: "whole", alone: 502, inside: true},
+	{fault: "malformed", order: "malformed-json", tries: 1, alone: 502},
+	{fault: "malformed", order: "truncated-json", tries: 1, only: "whole", alone: 502},
+	{fault: "malformed", order: "eof-mid-stream", tries: 1, only: "whole", alone: 502},
+	{fault: "malformed", order: "200-html", tries: 1, alone: 502},
 	{fault: "malformed", order: "302", tries: 1, alone: 502},
 	{fault: "empty", order: "200-empty", tries: 1, alone: 502},
 	{fault: "auth", order: "401", tries: 1},
@@ -262,6 +263,13 @@ func (row faultRow) checkAlone(t *testing.T, r *rig, path string, stream bool) {
 		t.Errorf("recorded %s, status %d; the client got %d", rec.Status, rec.HTTPStatus, got.status)
 	}
 	checkTrail(t, got, rec)
+	if row.inside {
+		asSent := got
+		if asSent.status = 200; !r.sentBy("third", asSent) || got.status != row.alone || got.header.Get("X-Llmgw-Error") != "all_targets_failed" {
+			t.Errorf("the caller got status %d, x-llmgw-error %q:\n%s", got.status, got.header.Get("X-Llmgw-Error"), short(got.body))
+		}
+		return
+	}
 	switch row.alone {
 	case 0:
 		if got.err != nil || !r.sentBy("third", got) {

@@ -165,6 +165,10 @@ func (g *Gateway) Close() {
 	g.set.Load().router.close()
 }
 
+// Stop ends the calls that still run, each with an error of llmgw's own that says
+// so: in the stream, or as the answer where none has begun. It waits for nothing.
+func (g *Gateway) Stop() { g.running.stop() }
+
 // Drain waits up to d for calls to record their outcome after their connections
 // were cut. http.Server.Close does not wait for handlers.
 func (g *Gateway) Drain(d time.Duration) {
@@ -208,7 +212,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isWebSocket(r) {
 		// Codex tries a WebSocket first and falls back to POST at once on 426.
 		w.Header().Set("Upgrade", "HTTP/1.1")
-		http.Error(w, "llmgw speaks HTTP only; use POST", http.StatusUpgradeRequired)
+		g.newCall(w, r, ep).refuse(problem{code: codeUnsupported, as: http.StatusUpgradeRequired, message: "llmgw speaks HTTP and no WebSocket; use POST, with \"stream\": true for a stream"})
 		return
 	}
 	g.newCall(w, r, ep).serve()

@@ -15,6 +15,7 @@ const liveEvery = 500 * time.Millisecond
 
 // liveCall is what others may see of a running call.
 type liveCall struct {
+	stop    context.CancelCauseFunc // ends the call
 	id      string
 	started time.Time
 	phase   atomic.Pointer[store.Live] // Phase, Note and Until are set
@@ -55,6 +56,7 @@ type running struct {
 	mu    sync.Mutex
 	calls map[string]*liveCall
 	wake  chan struct{}
+	ended bool // calls that are added are stopped at once
 }
 
 func (r *running) init() {
@@ -62,17 +64,30 @@ func (r *running) init() {
 	r.wake = make(chan struct{}, 1)
 }
 
-func (r *running) add(c *call) *liveCall {
-	l := &liveCall{id: c.rec.ID, started: c.rec.StartedAt}
+func (r *running) add(c *call, stop context.CancelCauseFunc) *liveCall {
+	l := &liveCall{stop: stop, id: c.rec.ID, started: c.rec.StartedAt}
 	l.setPhase(store.LiveReading)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls[l.id] = l
+	if r.ended {
+		stop(errStopping)
+	}
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
 	return l
+}
+
+// stop ends all calls, and those that come after them.
+func (r *running) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	for _, l := range r.calls {
+		l.stop(errStopping)
+	}
 }
 
 func (r *running) remove(id string) {

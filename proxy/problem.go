@@ -22,6 +22,7 @@ const (
 	codeLoop            = "loop"
 	codeNotRecorded     = "not_recorded"
 	codeClientGone      = "client_gone"
+	codeShutdown        = "shutdown"
 	codeNotCached       = "not_cached"
 )
 
@@ -29,11 +30,15 @@ const (
 type problem struct {
 	code       string
 	message    string
+	as         int  // status instead of the code's own; 0: that
 	cooling    bool // all targets are cooling down: 503 instead of 502
 	retryAfter time.Duration
 }
 
 func (p problem) status() int {
+	if p.as != 0 {
+		return p.as
+	}
 	switch p.code {
 	case codeModelNotFound, codeNotFound:
 		return http.StatusNotFound
@@ -47,7 +52,7 @@ func (p problem) status() int {
 		return http.StatusRequestEntityTooLarge
 	case codeLoop:
 		return http.StatusLoopDetected
-	case codeNotRecorded:
+	case codeNotRecorded, codeShutdown:
 		return http.StatusServiceUnavailable
 	case codeDeadline, codeNotCached:
 		return http.StatusGatewayTimeout // for an absent answer of a cache: RFC 9111 section 5.2.1.7
@@ -75,7 +80,7 @@ const statusClientGone = 499
 func (p problem) wire() dialect.Problem {
 	return dialect.Problem{
 		Status: p.status(), Code: p.code, Message: "llmgw: " + p.message,
-		Retryable:  p.code == codeAllFailed || p.code == codeNotRecorded,
+		Retryable:  p.code == codeAllFailed || p.code == codeNotRecorded || p.code == codeShutdown,
 		RetryAfter: p.retryAfter,
 	}
 }

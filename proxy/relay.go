@@ -189,6 +189,9 @@ func (c *call) idleLimit(a *attempt) time.Duration {
 func (c *call) forward(a *attempt, pieces []dialect.Piece) (fresh, ok bool) {
 	c.live.output.Store(a.meter.Result().OutputBytes)
 	for _, p := range pieces {
+		if a.broken { // nothing follows an error
+			break
+		}
 		switch p.Kind {
 		case dialect.Withheld:
 			continue
@@ -251,11 +254,10 @@ func (c *call) settle(a *attempt, ok bool) {
 	switch {
 	case !a.drained && c.wholeAnswer(a, res):
 		c.settleWhole(a)
-	case !ok || c.ctx.Err() != nil:
+	case !ok || c.ctx.Err() != nil && !c.stopping():
 		a.verdict = providers.Verdict{Fault: llm.ClientGone, Text: "the client hung up"}
 		c.closeCommitted(a)
-		c.rec.Error, c.rec.ErrorText = codeClientGone, "the client hung up before the end"
-		c.finish(store.StatusClientGone)
+		c.hungUp()
 	default:
 		c.settleBroken(a, res)
 	}
@@ -326,16 +328,19 @@ func (c *call) drain(a *attempt) {
 // in the caller's dialect, flushed, then the connection is cut. Nothing makes
 // it look finished.
 func (c *call) settleBroken(a *attempt, res dialect.Result) {
-	cause := c.breakCause(a, res)
+	cause, code := c.breakCause(a, res), string(llm.Truncated)
 	a.verdict = providers.Verdict{Fault: llm.Truncated, Text: cause}
+	if c.stopping() {
+		a.verdict.Fault, code = interrupted, codeShutdown
+	}
 	c.closeCommitted(a)
 	c.g.health.faulted(c, a, true, time.Now())
-	c.rec.Error, c.rec.ErrorText = string(llm.Truncated), c.clean(cause)
+	c.rec.Error, c.rec.ErrorText = code, c.clean(cause)
 	event := a.end // the provider's own error event
 	if !a.broken {
 		event = nil
-		if c.facts.Stream && c.ctx.Err() == nil {
-			event = dialect.ErrorEvent(c.ep.Dialect, c.ep.Op, dialect.Problem{Status: http.StatusBadGateway, Code: string(llm.Truncated), Message: "llmgw: the answer of " + a.row.Provider + " broke off: " + cause})
+		if c.facts.Stream {
+			event = dialect.ErrorEvent(c.ep.Dialect, c.ep.Op, dialect.Problem{Status: http.StatusBadGateway, Code: code, Message: "llmgw: the answer of " + a.row.Provider + " broke off: " + cause})
 		}
 	}
 	c.sent.add(event)
@@ -351,6 +356,8 @@ func (c *call) settleBroken(a *attempt, res dialect.Result) {
 // breakCause words why an answer did not reach its end.
 func (c *call) breakCause(a *attempt, res dialect.Result) string {
 	switch {
+	case c.stopping():
+		return stopped
 	case a.broken:
 		return "error event: " + res.FaultText
 	case a.err == nil && res.Fault != "":
@@ -374,31 +381,11 @@ func (c *call) closeCommitted(a *attempt) {
 	c.charge(a)
 }
 
-// gone ends a call whose client left before the commit.
-func (c *call) gone() {
-	c.rec.Error, c.rec.ErrorText = codeClientGone, "the client hung up before the answer"
-	c.rec.HTTPStatus = statusClientGone
+// hungUp ends a call whose client left after the commit. One that closed only
+// its sending half counts as gone too, since net/http does not tell the two
+// apart; it must not take what it got for all there is.
+func (c *call) hungUp() {
+	c.rec.Error, c.rec.ErrorText = codeClientGone, "the client hung up before the end"
 	c.finish(store.StatusClientGone)
-}
-
-// passOn answers with a provider's own error, status and body unchanged.
-func (c *call) passOn(ans answer) {
-	c.rec.Provider, c.rec.Model = ans.t.up.p.Name, ans.t.modelFor(c)
-	c.rec.HTTPStatus, c.rec.Error, c.rec.ErrorText = ans.status, string(ans.fault), c.clean(ans.text)
-	c.rec.UpstreamRequestID = ans.row.UpstreamRequestID
-	copyHeader(c.w.Header(), ans.header)
-	if ans.translated {
-		c.translatedError(&ans)
-	} else if ans.decoded {
-		c.w.Header().Del("Content-Encoding")
-		c.edits = append(c.edits, "response-content-encoding")
-	}
-	c.answerHeaders(nil)
-	c.w.Header().Set("X-Llmgw-Provider", headerText(trailName(c.rec.Provider)))
-	c.w.Header().Set("X-Llmgw-Model", headerText(trailName(c.rec.Model)))
-	c.w.Header().Set("Content-Length", strconv.Itoa(len(ans.body)))
-	c.sent.keep(ans.body)
-	c.finish(store.StatusError)
-	c.w.WriteHeader(ans.status)
-	_, _ = c.w.Write(ans.body)
+	panic(http.ErrAbortHandler)
 }

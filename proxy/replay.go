@@ -28,8 +28,8 @@ func (c *call) replay(e *store.Cached) {
 	c.repeat.state, c.repeat.given = store.CacheHit, e
 	c.repeat.note = fmt.Sprintf("%s/%s had answered %s before", e.Provider, e.Model, age.Round(time.Second))
 	c.rec.Cache, c.rec.CachedFrom = store.CacheHit, e.CallID
-	if !c.begin() {
-		c.refuse(notRecorded())
+	if p := c.begin(); p != nil {
+		c.refuse(*p)
 		return
 	}
 	c.rec.Provider, c.rec.Model, c.rec.HTTPStatus = cachedProvider, e.Model, http.StatusOK
@@ -41,9 +41,7 @@ func (c *call) replay(e *store.Cached) {
 	c.rec.FirstToken = time.Since(c.rec.StartedAt)
 	c.live.setPhase(store.LiveStreaming)
 	if !c.replayHead(head) {
-		c.rec.Error, c.rec.ErrorText = codeClientGone, "the client hung up before the end"
-		c.finish(store.StatusClientGone)
-		return
+		c.hungUp()
 	}
 	c.replayEnd(body[len(head):])
 }
@@ -92,7 +90,7 @@ func (c *call) replayHead(head []byte) bool {
 		}
 		c.sent.keep(part)
 		c.live.moved(int64(len(part)))
-		if _, err := c.w.Write(part); err != nil || c.ctx.Err() != nil {
+		if _, err := c.w.Write(part); err != nil || c.ctx.Err() != nil && !c.stopping() {
 			return false
 		}
 	}

@@ -177,6 +177,9 @@ func (m *Meter) Close() []Piece {
 // next call to the meter overwrites Usage.Raw.
 func (m *Meter) Result() Result { return m.res }
 
+// Whole tells whether the answer is one text, not a stream of events.
+func (m *Meter) Whole() bool { return m.framing == asBody || m.framing == asBigBody }
+
 func (m *Meter) feed(p []byte) {
 	switch m.framing {
 	case undecided:
