@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func newShowCommand(g *globals) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(c *cobra.Command, args []string) error { return g.show(c.Context(), args[0], f) },
 	}
-	c.Flags().StringVar(&f.body, "body", "", "print only the body of `PART`: request, response or attempt.N")
+	c.Flags().StringVar(&f.body, "body", "", "print only the body of `PART`: request, response, attempt.N (what it answered) or attempt.N.request (what it was asked, where that is not the request)")
 	c.Flags().BoolVar(&f.raw, "raw", false, "with --body: byte for byte as recorded")
 	c.Flags().StringVar(&f.format, "format", "table", "`FORMAT`: table or json")
 	return c
@@ -42,6 +43,8 @@ func (g *globals) show(ctx context.Context, id string, f showFlags) error {
 	switch {
 	case f.raw && f.body == "":
 		return usagef("add --body request or --body response", "--raw is for a body")
+	case f.body != "" && !bodyPart.MatchString(f.body):
+		return usagef("use request, response, attempt.N or attempt.N.request", "a call has no body %q", f.body)
 	case f.format != "table" && f.format != "json":
 		return usagef("use table or json", "there is no format %q", f.format)
 	}
@@ -55,7 +58,7 @@ func (g *globals) show(ctx context.Context, id string, f showFlags) error {
 		return err
 	}
 	if f.body != "" {
-		return g.showBody(ctx, r, c.ID, f)
+		return g.showBody(ctx, r, &c, f)
 	}
 	if f.format == "json" {
 		return (&callLines{w: g.stdout}).write([]store.CallRow{c})
@@ -73,6 +76,9 @@ func (g *globals) show(ctx context.Context, id string, f showFlags) error {
 	}
 	return writeBefore(g.stdout, before)
 }
+
+// bodyPart is what --body may name.
+var bodyPart = regexp.MustCompile(`^(request|response|attempt\.[1-9][0-9]*(\.request)?)$`)
 
 // noBodyError is a body that is not on record.
 type noBodyError struct{ id, part, have string }
@@ -92,20 +98,23 @@ func (e *noBodyError) Hint() string {
 
 // showBody prints one body: JSON indented and cleaned for reading, or with
 // --raw the bytes. A terminal gets bytes only cleaned.
-func (g *globals) showBody(ctx context.Context, r *store.Reader, id string, f showFlags) error {
-	body, err := r.Body(ctx, id, f.body)
+func (g *globals) showBody(ctx context.Context, r *store.Reader, c *store.CallRow, f showFlags) error {
+	body, err := findBody(ctx, r, c, f.body)
 	if errors.Is(err, store.ErrNotFound) {
-		bodies, err := r.Bodies(ctx, id)
+		bodies, err := r.Bodies(ctx, c.ID)
 		if err != nil {
 			return err
 		}
-		return &noBodyError{id, f.body, strings.Join(parts(bodies), ", ")}
+		return &noBodyError{c.ID, f.body, strings.Join(parts(bodies), ", ")}
 	}
 	if err != nil {
 		return err
 	}
 	if body.Truncated {
 		g.say("cut: %d of %d bytes are on record", len(body.Data), body.Size)
+	}
+	if c.Redactions > 0 {
+		g.say("%s replaced in what is on record of this call", count(int64(c.Redactions), "credential"))
 	}
 	data := body.Data
 	if !f.raw {
@@ -116,6 +125,34 @@ func (g *globals) showBody(ctx context.Context, r *store.Reader, id string, f sh
 	}
 	_, err = g.stdout.Write(data)
 	return err
+}
+
+// bodiesFollow is within what time the bodies of a call are on record, after its
+// end is: they are written together with other calls'.
+const bodiesFollow = time.Second
+
+// findBody reads a body. One of a call that has just ended may be on its way to
+// the file. What the attempt that served answered is the call's response.
+func findBody(ctx context.Context, r *store.Reader, c *store.CallRow, part string) (store.Body, error) {
+	if n := len(c.Attempts); n > 0 && part == fmt.Sprintf("attempt.%d", c.Attempts[n-1].N) {
+		body, err := r.Body(ctx, c.ID, part)
+		if !errors.Is(err, store.ErrNotFound) {
+			return body, err
+		}
+		part = "response"
+	}
+	end := c.FinishedAt.Add(bodiesFollow)
+	for {
+		body, err := r.Body(ctx, c.ID, part)
+		if !errors.Is(err, store.ErrNotFound) || c.Status == store.StatusRunning || time.Now().After(end) {
+			return body, err
+		}
+		select {
+		case <-ctx.Done():
+			return store.Body{}, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // readable indents JSON and leaves anything else as it is.
