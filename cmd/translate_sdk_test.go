@@ -20,7 +20,7 @@ import (
 var picture = base64.StdEncoding.EncodeToString([]byte("\x89PNG\r\n\x1a\n----"))
 
 var moodSchema = map[string]any{
-	"type": "object", "properties": map[string]any{"mood": map[string]any{"enum": []string{"good", "bad"}}},
+	"type": "object", "properties": map[string]any{"mood": map[string]any{"enum": []string{"good", "bad"}, "maxLength": 4}},
 	"required": []string{"mood"}, "additionalProperties": false,
 }
 
@@ -103,7 +103,7 @@ func TestOpenAISDKOnAnthropic(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkMood(t, got.Choices[0].Message.Content)
-		checkArrived(t, g.anthropic, `"output_config":{"format":{"type":"json_schema","schema":{`)
+		checkArrived(t, g.anthropic, `"output_config":{"format":{"type":"json_schema","schema":{"additionalProperties":false,"properties":{"mood":{"enum":["good","bad"],"description":"{maxLength: 4}"}}`)
 	})
 	t.Run("error", func(t *testing.T) {
 		g.anthropic.Script(fault(t, "400"))
@@ -196,7 +196,7 @@ func TestAnthropicSDKOnOpenAI(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkMood(t, got.Content[0].Text)
-		checkArrived(t, g.openai, `"response_format":{"type":"json_schema","json_schema":{`)
+		checkArrived(t, g.openai, `"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"additionalProperties":false,"properties":{"mood":{"enum":["good","bad"],"type":"string","description":"{maxLength: 4}"}},"required":["mood"],"type":"object"},"strict":true}`)
 	})
 	t.Run("error", func(t *testing.T) {
 		g.openai.Script(fault(t, "400"))
