@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,7 +64,8 @@ func (c *call) charge(a *attempt) {
 		res = a.meter.Result()
 	}
 	row := a.row
-	if !res.Usage.Plausible() {
+	plausible := res.Usage.Plausible()
+	if !plausible {
 		c.g.log.Warn("a provider reports more tokens than a call can have; they count as unknown", "call", c.rec.ID,
 			"provider", row.Provider, "usage", string(res.Usage.Raw))
 		res.Usage = llm.Usage{Raw: res.Usage.Raw, ServiceTier: res.Usage.ServiceTier}
@@ -71,6 +74,9 @@ func (c *call) charge(a *attempt) {
 	c.nameLosses(a)
 	c.price(a, &res)
 	a.chargeHeld()
+	if !plausible {
+		row.Why = "usage_not_believable: more tokens than a call can have; they count as unknown"
+	}
 	c.rec.Usage, c.rec.ModelReported, c.rec.FinishReason = row.Usage, row.ModelReported, row.Finish
 	c.total()
 	c.charged = a
@@ -85,6 +91,9 @@ func (c *call) charge(a *attempt) {
 func (c *call) price(a *attempt, res *dialect.Result) {
 	row := a.row
 	switch {
+	case a.unread != "" && a.committed.Load() && c.metered() && !c.free() && !a.c.up.p.Free && !a.c.cred.Plan:
+		row.CostSource = store.CostUnpriced // nobody here knows how much it says
+		return
 	case c.free() || a.c.up.p.Free:
 		row.Cost, row.CostSource = price.Of(0), store.CostFree
 		return
@@ -108,6 +117,12 @@ func (c *call) price(a *attempt, res *dialect.Result) {
 	}
 	row.Price = p.text
 	row.Cost, row.CostSource = b.Amount, string(b.Basis)
+	if contradicts(&res.Usage, res.Inconsistent, &b) {
+		row.Why = contradiction(&res.Usage)
+		if row.CostSource == store.CostReported {
+			row.CostSource = store.CostEstimated
+		}
+	}
 	if estimated && row.Cost.Known {
 		// Only where the label says so; unpriced, the record keeps to what was
 		// reported.
@@ -116,6 +131,19 @@ func (c *call) price(a *attempt, res *dialect.Result) {
 	if a.c.cred.Plan {
 		row.Worth, row.Cost, row.CostSource = row.Cost, price.Of(0), store.CostPlan
 	}
+}
+
+// contradicts tells whether what a provider reported cannot be. Reasoning above
+// the output can, where the price has a rate of its own for it.
+func contradicts(u *llm.Usage, inconsistent bool, b *price.Breakdown) bool {
+	apart := u.Reasoning.N > u.Output.N && !b.Inconsistent
+	return b.Inconsistent || inconsistent && !apart
+}
+
+// contradiction words it for the record.
+func contradiction(u *llm.Usage) string {
+	return fmt.Sprintf("usage_inconsistent: %d input with %d cached and %d written, %d output with %d reasoning: it is charged by the larger counts",
+		u.Input.N, u.CachedInput.N, u.CacheWrite.N, u.Output.N, u.Reasoning.N)
 }
 
 // chargeHeld makes an attempt whose cost nobody can tell cost what was held for
@@ -130,9 +158,16 @@ func (a *attempt) chargeHeld() {
 }
 
 // abandoned tells whether the provider had the request and was left before it
-// answered: it may charge for the prompt.
+// answered, or broke off an answer that it had begun: it may charge for it.
 func (a *attempt) abandoned() bool {
-	return a.sent && (a.fault() == llm.Timeout || a.fault() == llm.ClientGone)
+	switch a.fault() {
+	case llm.Timeout, llm.ClientGone, interrupted:
+		return a.sent
+	case llm.Reset, llm.Truncated, llm.Malformed:
+		page := a.resp != nil && strings.Contains(a.resp.Header.Get("Content-Type"), "html") // somebody else's
+		return a.resp != nil && a.resp.StatusCode < 300 && a.row.ReceivedBytes > 0 && !page
+	}
+	return false
 }
 
 // bytesPerToken is the usual length of a token in English text and code; an
@@ -151,7 +186,11 @@ func (c *call) usageToCharge(a *attempt, res *dialect.Result, most llm.Count) (u
 	if !usage.Input.Known {
 		usage.Input = llm.Tokens(int64(len(a.c.words.body)) / bytesPerToken)
 	}
-	output := max((res.OutputBytes+bytesPerToken-1)/bytesPerToken, usage.Output.Or(0))
+	written := res.OutputBytes
+	if written == 0 && !c.facts.Stream {
+		written = a.row.ReceivedBytes // of a body that is no JSON, or not all of it
+	}
+	output := max((written+bytesPerToken-1)/bytesPerToken, usage.Output.Or(0))
 	asked := a.c.words.facts
 	for _, limit := range []llm.Count{asked.MaxTokens, a.c.clamp} {
 		if limit.Known {

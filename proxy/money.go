@@ -47,13 +47,66 @@ func spentSince(st *store.Store, cfg []caps.Config, now time.Time) func(since ti
 			return nil, err
 		}
 		defer rd.Close()
-		recent, err := entriesOf(rd, store.SumQuery{Since: since, By: by}, now)
+		exact, err := exactSince(rd, cfg, since, now)
+		if err != nil {
+			return nil, err
+		}
+		recent, err := entriesOf(rd, store.SumQuery{Since: since, Until: exact, By: by}, now)
+		if err == nil && !exact.IsZero() {
+			recent, err = addCharges(rd, exact, recent)
+		}
 		if err != nil || !total {
 			return recent, err
 		}
 		old, err := entriesOf(rd, store.SumQuery{Until: since, By: by[1:]}, now)
 		return append(recent, old...), err
 	}
+}
+
+// longWindow is the length from which on a rolling window may forget what was
+// spent a quarter of an hour late, which is 1 % of it.
+const longWindow = 25 * time.Hour
+
+// quarter is what the record adds sums up by.
+const quarter = 15 * time.Minute
+
+// exactSince is from when on the record is read attempt by attempt, for the
+// rolling windows that would count a quarter of an hour far too long; zero for
+// never. What is held in sums only is read from those.
+func exactSince(rd *store.Reader, cfg []caps.Config, since, now time.Time) (from time.Time, err error) {
+	for _, c := range cfg {
+		if c.Per != caps.PerRolling || c.Window >= longWindow {
+			continue
+		}
+		if first := now.Add(-c.Window - c.Window/100 - time.Second); from.IsZero() || first.Before(from) {
+			from = first
+		}
+	}
+	if from.IsZero() {
+		return from, nil
+	}
+	pruned, err := rd.PrunedBefore(context.Background())
+	if err != nil {
+		return from, err
+	}
+	if from.Before(pruned) {
+		from = pruned.Add(quarter)
+	}
+	if from = from.Truncate(quarter); from.Before(since) {
+		from = since
+	}
+	return from, nil
+}
+
+// addCharges adds the attempts that began from since on.
+func addCharges(rd *store.Reader, since time.Time, all []caps.Entry) ([]caps.Entry, error) {
+	err := rd.EachCharge(context.Background(), since, func(c store.Charge) error {
+		all = append(all, caps.Entry{At: c.At, Amount: c.Amount.Money, Scope: caps.Scope{
+			Project: c.Project, Provider: c.Provider, Model: c.Model, Route: c.Route, Client: c.Client, Key: c.Key, Session: c.Session,
+		}})
+		return nil
+	})
+	return all, err
 }
 
 func entriesOf(rd *store.Reader, q store.SumQuery, now time.Time) ([]caps.Entry, error) {
@@ -77,7 +130,7 @@ func entriesOf(rd *store.Reader, q store.SumQuery, now time.Time) ([]caps.Entry,
 				}
 				// The quarter's last instant, so that no rolling window forgets
 				// it early; not in the future.
-				if e.At = start.Add(15*time.Minute - time.Microsecond); e.At.After(now) {
+				if e.At = start.Add(quarter - time.Microsecond); e.At.After(now) {
 					e.At = now
 				}
 			case "project":
@@ -126,10 +179,13 @@ func (c *call) fund(t *candidate) bool {
 	}
 	hold, refusal := l.Reserve(c.scope(t), ask, time.Now())
 	if refusal != nil && refusal.CanWait {
-		c.live.waiting("cap "+refusal.Cap, time.Now().Add(caps.MaxWait))
-		hold, refusal = c.waitForMoney(l.Queue(c.scope(t), ask, time.Now()))
+		if c.putOff(t, refusal) {
+			return false
+		}
+		hold, refusal = c.waitForMoney(t, ask, refusal)
 	}
 	if refusal != nil {
+		refusal.Why = c.unmeasured(t, refusal.Reason)
 		c.refusals = append(c.refusals, refusal)
 		c.skipCandidate(t, "cap", refusal.Error())
 		c.g.health.unclaim(c, t)
@@ -144,13 +200,55 @@ func (c *call) fund(t *candidate) bool {
 	return true
 }
 
+// putOff moves a candidate that a cap has no room for behind the others, where
+// one of those may take the call now: nobody waits for what another can do at
+// once. Its turn comes again when they could not.
+func (c *call) putOff(t *candidate, r *caps.Refusal) bool {
+	now := time.Now()
+	other := slices.ContainsFunc(c.plan.targets, func(o *candidate) bool {
+		return o != t && !o.done && !o.putOff && c.g.health.ready(c, o, now)
+	})
+	if t.putOff || !other {
+		return false
+	}
+	t.putOff = true
+	t.tries--
+	c.note(t, "cap", r.Error()+"; others are asked before it is waited for")
+	c.g.health.unclaim(c, t)
+	i := slices.Index(c.plan.targets, t)
+	c.plan.targets = append(slices.Delete(c.plan.targets, i, i+1), t)
+	return true
+}
+
+// unmeasured says what of the call a cap cannot hold anything for.
+func (c *call) unmeasured(t *candidate, why caps.Reason) string {
+	b := t.words.size().For(t.modelFor(c))
+	switch why {
+	case caps.ReasonUnpriced:
+		return t.targetKey(c)
+	case caps.ReasonService:
+		return strings.Join(b.Services, ", ") + " of " + t.targetKey(c)
+	case caps.ReasonUnbounded:
+		return cmp.Or(b.Cause(t.words.body), t.targetKey(c)+" charges more than tokens")
+	}
+	return ""
+}
+
 // waitForMoney waits in the queue of the caps: as long as they say it makes
-// sense, and not past the deadline or the client's leaving.
-func (c *call) waitForMoney(ticket *caps.Ticket) (*caps.Hold, *caps.Refusal) {
+// sense, once for all targets no longer than MaxWait, and not past the deadline
+// or the client's leaving. Meanwhile the call is on record.
+func (c *call) waitForMoney(t *candidate, ask caps.Ask, r *caps.Refusal) (*caps.Hold, *caps.Refusal) {
+	most := caps.MaxWait - c.waitedForMoney
+	if most <= 0 {
+		return nil, r
+	}
 	start := time.Now()
+	c.live.waiting("cap "+r.Cap, start.Add(most))
+	c.announce()
+	ticket := c.g.ledger.Queue(c.scope(t), ask, start)
 	ctx, cancel := context.WithDeadline(c.ctx, c.by)
 	defer cancel()
-	timer := time.NewTimer(caps.MaxWait)
+	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
 	case <-ticket.Ready():
@@ -161,7 +259,15 @@ func (c *call) waitForMoney(ticket *caps.Ticket) (*caps.Hold, *caps.Refusal) {
 	spent := time.Since(start)
 	c.lastWait += spent
 	c.waited += spent
+	c.waitedForMoney += spent
 	return hold, refusal
+}
+
+// announce puts a call on record that waits, as it stands.
+func (c *call) announce() {
+	if err := c.g.store.Queue(store.Change{Call: &c.rec, Attempts: c.attempts}); err != nil {
+		c.g.log.Error("a call that waits is not on record", "call", c.rec.ID, "err", err)
+	}
 }
 
 // substitute adds the target that a cap names instead of those it refuses.
@@ -212,20 +318,52 @@ func (c *call) ask(t *candidate) caps.Ask {
 	}
 	e := c.extent(t, p.price)
 	ask.Unbounded = e.unbounded
-	if !e.known {
+	ask.Likely = c.likely(t, p.price, &e)
+	most := price.Of(e.cost(p.price, e.output))
+	switch {
+	case !e.served:
+		ask.Missing = caps.ReasonService
 		return ask
+	case e.open:
+		ask.Missing, ask.Ceiling = caps.ReasonOutput, most
+	case !e.known:
+		return ask
+	default:
+		ask.Bound = most
 	}
-	ask.Bound = price.Of(e.cost(p.price, e.output))
-	ask.Likely = price.Of(e.cost(p.price, min(e.output, usualOutput)))
 	if !e.unbounded {
 		ask.Floor = price.Of(e.cost(p.price, min(e.output, e.least)))
 	}
 	return ask
 }
 
+// likely is what the call will probably cost: with what the session's calls of
+// late had, else with a token for every four bytes and a usual answer.
+func (c *call) likely(t *candidate, p price.Price, e *extent) price.Amount {
+	b := t.words.size().For(t.modelFor(c))
+	input, output := b.TextBytes/bytesPerToken+b.MediaTokens, int64(usualOutput)
+	if last, n, ok := c.g.sessions.recall(c, t); ok {
+		input, output = last.input+b.After(t.modelFor(c), n)/bytesPerToken, last.output
+		if n == 0 {
+			input = b.TextBytes/bytesPerToken + b.MediaTokens
+		}
+	}
+	if e.known || e.open {
+		input, output = min(input, e.input), min(output*int64(e.choices), e.output)
+	}
+	cost, err := p.Cost(llm.Usage{Input: llm.Tokens(input), Output: llm.Tokens(output)}, time.Now())
+	if err != nil {
+		return price.Amount{}
+	}
+	return cost.Computed
+}
+
 const (
 	// usualOutput is what an answer has where nothing better is known.
 	usualOutput = 1000
+	// putInOutput is the output limit that a cap puts into a call which has none,
+	// for a model whose own is not known: few models take less.
+	putInOutput = 4096
 	// leastClamp is the lowest output limit a cap may set.
 	leastClamp = 1024
 )
@@ -238,6 +376,8 @@ type extent struct {
 	write         price.Write
 	known         bool // false: nothing bounds it
 	unbounded     bool // the body does not bound it; the model's window does
+	open          bool // only the output is not bounded: it is one that a cap may put in
+	served        bool // it is known what the service costs that the call asks for
 }
 
 func (e extent) cost(p price.Price, output int64) price.Money {
@@ -248,7 +388,11 @@ func (e extent) cost(p price.Price, output int64) price.Money {
 func (c *call) extent(t *candidate, p price.Price) extent {
 	b := t.words.size().For(t.modelFor(c))
 	window := p.ContextWindow()
-	e := extent{input: b.Input(), choices: max(b.Choices, 1), known: true}
+	e := extent{input: b.Input(), choices: max(b.Choices, 1), known: true, served: true}
+	for _, name := range b.Services {
+		e.served = e.served && p.Serves(name)
+	}
+	e.least = max(leastClamp, b.LeastOutput+1) * int64(e.choices)
 	e.input = min(e.input, c.g.sessions.bound(c, t, &b))
 	if len(b.Unbounded) > 0 || !p.Bounded() || !c.bodyIsCall() {
 		e.unbounded, e.known = true, window.Known
@@ -266,9 +410,9 @@ func (c *call) extent(t *candidate, p price.Price) extent {
 	case window.Known:
 		e.output = window.N * int64(e.choices)
 	default:
-		e.known = false
+		e.open, e.known = e.known, false
+		e.output = max(putInOutput*int64(e.choices), e.least)
 	}
-	e.least = max(leastClamp, b.LeastOutput+1) * int64(e.choices)
 	switch b.CacheWrite {
 	case dialect.CacheWrite5m:
 		e.write = price.Write5m
@@ -281,7 +425,7 @@ func (c *call) extent(t *candidate, p price.Price) extent {
 // clampTo is the output limit, for each choice, that keeps the call within
 // what was held; unknown where all it asked for was.
 func (c *call) clampTo(t *candidate, ask caps.Ask, hold *caps.Hold) llm.Count {
-	if !hold.Bound.Known || !ask.Bound.Known || hold.Bound.Money >= ask.Bound.Money {
+	if !hold.Bound.Known || ask.Bound.Known && hold.Bound.Money >= ask.Bound.Money {
 		return llm.Count{}
 	}
 	p := c.set.prices.of(t.up, t.modelFor(c), time.Now())
@@ -372,6 +516,7 @@ type sessions struct {
 type turn struct {
 	body     []byte
 	input    int64
+	output   int64 // of the session's calls of late, the newest counting for a quarter
 	overhead int64
 }
 
@@ -385,20 +530,26 @@ func sessionKey(c *call, t *candidate) string {
 // last one did; the largest number where nothing is known.
 func (s *sessions) bound(c *call, t *candidate, b *dialect.Bound) int64 {
 	const unknown = 1<<63 - 1
-	if c.rec.Session == "" {
-		return unknown
-	}
-	s.mu.Lock()
-	last, ok := s.last[sessionKey(c, t)]
-	s.mu.Unlock()
-	if !ok || b.Overhead > last.overhead {
-		return unknown
-	}
-	n := dialect.PrefixBound(last.body, t.words.body)
-	if n == 0 {
+	last, n, ok := s.recall(c, t)
+	if !ok || b.Overhead > last.overhead || n == 0 {
 		return unknown
 	}
 	return last.input + b.After(t.modelFor(c), n) + prefixSlack
+}
+
+// recall is the session's last call at the target, and how many bytes of its
+// body the call begins with.
+func (s *sessions) recall(c *call, t *candidate) (last turn, same int, ok bool) {
+	if c.rec.Session == "" {
+		return turn{}, 0, false
+	}
+	s.mu.Lock()
+	last, ok = s.last[sessionKey(c, t)]
+	s.mu.Unlock()
+	if !ok {
+		return turn{}, 0, false
+	}
+	return last, dialect.PrefixBound(last.body, t.words.body), true
 }
 
 // learn remembers a call that was answered and counted.
@@ -413,14 +564,17 @@ func (s *sessions) learn(c *call, t *candidate, usage llm.Usage) {
 	key := sessionKey(c, t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.last[key]; !known {
+	output := usage.Output.Or(usualOutput)
+	if before, known := s.last[key]; known {
+		output = (3*before.output + output) / 4
+	} else {
 		if len(s.order) >= sessionsKept {
 			delete(s.last, s.order[0])
 			s.order = s.order[1:]
 		}
 		s.order = append(s.order, key)
 	}
-	s.last[key] = turn{body: t.words.body, input: usage.Input.N, overhead: b.Overhead}
+	s.last[key] = turn{body: t.words.body, input: usage.Input.N, output: output, overhead: b.Overhead}
 }
 
 // saveCaps leaves how the caps stand for readers.

@@ -55,6 +55,7 @@ type candidate struct {
 
 	tries    int
 	done     bool      // not to be tried again by this call
+	putOff   bool      // a cap has no room for it now: its turn comes again after the others
 	passed   bool      // passed over, on record, for one that has the same model; its turn may come
 	fault    llm.Fault // of its last try
 	failing  bool      // it failed this call and waits to be tried again

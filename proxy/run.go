@@ -158,6 +158,7 @@ func (c *call) admit(t *candidate) bool {
 func (c *call) pause(d time.Duration, why string) bool {
 	start := time.Now()
 	c.live.waiting(why, start.Add(d))
+	c.announce()
 	ctx, cancel := context.WithDeadline(c.ctx, c.by)
 	defer cancel()
 	timer := time.NewTimer(d)
@@ -197,8 +198,9 @@ func (c *call) skip(t target, why, text string) {
 	}
 	c.attempts = append(c.attempts, &store.Attempt{
 		CallID: c.rec.ID, N: len(c.attempts) + 1, Provider: t.up.p.Name, Model: model,
-		StartedAt: time.Now(), FirstToken: -1, Outcome: store.OutcomeSkipped, Skipped: why, Error: text,
+		StartedAt: time.Now(), FirstToken: -1, Outcome: store.OutcomeSkipped, Skipped: why, Error: text, Waited: c.lastWait,
 	})
+	c.lastWait = 0
 }
 
 // usable counts the targets that could still be tried, this one included.

@@ -3,9 +3,11 @@ package dialect
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"llmgw/providers/llm"
@@ -36,6 +38,11 @@ type Bound struct {
 	// "image_url" (remote), "document", "file_id", "server_tool:web_search", …
 	Unbounded []string
 
+	// Services are what the body asks for besides the standard service, as price
+	// books name it: "priority", "fast", "geo-us".
+	Services []string
+
+	causeAt  int // where the first of causes was found: after its value
 	d        llm.Dialect
 	models   []string // OpenRouter's "models": any of them may answer
 	raw      bool     // no chat template around it
@@ -94,17 +101,72 @@ func (b *Bound) After(model string, at int) int64 {
 // maxCauses bounds the list of causes, which a body could make long.
 const maxCauses = 16
 
-// because notes a cause.
-func (b *Bound) because(cause string) {
+// because notes a cause, and where the first one is.
+func (b *bounder) because(cause string) {
+	if len(b.causes) == 0 && b.at != nil {
+		b.causeAt = b.at.at
+	}
 	if len(b.causes) < maxCauses && !slices.Contains(b.causes, cause) {
 		b.causes = append(b.causes, cause)
 	}
+}
+
+// Cause is the first of Unbounded with its place in body, of which the bound is:
+// "image_url at messages[2].content[0].image_url.url"; "" where there is none.
+func (b *Bound) Cause(body []byte) string {
+	if len(b.Unbounded) == 0 {
+		return ""
+	}
+	if place := placeOf(body, b.causeAt); place != "" {
+		return b.Unbounded[0] + " at " + place
+	}
+	return b.Unbounded[0]
+}
+
+// placeOf is the path of the innermost value that the byte before at belongs
+// to; "" for none.
+func placeOf(body []byte, at int) string {
+	var path strings.Builder
+	sc := scan{b: body, at: skipSpace(body, 0)}
+	for depth := 0; descend(&sc, at-1, depth, &path); depth++ {
+	}
+	return path.String()
+}
+
+// descend moves sc to the item of its value that holds the byte at; false for
+// a value without items.
+func descend(sc *scan, at, depth int, path *strings.Builder) bool {
+	if sc.at >= len(sc.b) || sc.b[sc.at] != '{' && sc.b[sc.at] != '[' {
+		return false
+	}
+	object := sc.b[sc.at] == '{'
+	m := sc.elements(depth)
+	if object {
+		m = sc.members(depth)
+	}
+	for m.next() {
+		if m.val(); at < m.item || at >= m.at {
+			continue
+		}
+		switch {
+		case !object:
+			fmt.Fprintf(path, "[%d]", m.n-1)
+		case path.Len() > 0:
+			path.WriteString("." + label(m.name()))
+		default:
+			path.WriteString(label(m.name()))
+		}
+		sc.at = m.item
+		return true
+	}
+	return false
 }
 
 // bounder collects a bound, and facts, while the body's members pass.
 type bounder struct {
 	peeker
 	Bound
+	at *scan // how far the body was read
 }
 
 // BoundOf finds what a request can cost at most. It reads the body once and
@@ -162,6 +224,7 @@ func (b *bounder) scan() bool {
 	if sc.at >= len(b.body) || b.body[sc.at] != '{' {
 		return false
 	}
+	b.at = &sc
 	m := sc.members(0)
 	for previous := 0; m.next(); previous = sc.at {
 		b.look(&m)
@@ -197,8 +260,19 @@ func (b *bounder) look(m *walk) {
 		b.edits(m.object())
 	case "extra_body", "google":
 		b.extra(m.object())
+	case "service_tier", "speed":
+		b.serves("", m)
+	case "inference_geo":
+		b.serves("geo-", m)
 	default:
 		b.member(m)
+	}
+}
+
+// serves notes a service that the body asks for by name.
+func (b *bounder) serves(prefix string, m *walk) {
+	if word := text(m.val()); len(word) > 0 && string(word) != "global" {
+		b.Services = append(b.Services, prefix+strings.ToLower(label(word)))
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"llmgw/providers/llm"
 )
 
-// SetMaxTokens are the edits that make n the output limit for each choice, all
-// named "max_tokens"; none where the body's limit is no higher, where nothing
-// is generated, and for an empty body. The caller's own spelling stays; a body
+// SetMaxTokens are the edits that make n the output limit for each choice, named
+// as the member they change; none where the body's limit is no higher, where
+// nothing is generated, and for an empty body. The caller's own spelling stays; a body
 // that has both and asks for more in both takes two edits (OpenAI refuses that,
 // langchain-ai/langgraph#5943; other servers pick one).
 //
@@ -29,7 +29,7 @@ func (f *Facts) SetMaxTokens(d llm.Dialect, op Op, body []byte, n int64, reasons
 	value := strconv.FormatInt(n, 10)
 	var edits []Edit
 	said := f.said(body)
-	for _, at := range f.limits {
+	for i, at := range f.limits {
 		old := at.of(body)
 		switch {
 		case old == nil, said && isNull(old):
@@ -37,18 +37,22 @@ func (f *Facts) SetMaxTokens(d llm.Dialect, op Op, body []byte, n int64, reasons
 		case countIn(old).Known && countIn(old).N <= n:
 			continue
 		}
-		edits = append(edits, Edit{Span: at, New: []byte(value), Name: "max_tokens"})
+		edits = append(edits, Edit{Span: at, New: []byte(value), Name: limitNames[i]})
 	}
 	if edits != nil || said {
 		return edits
 	}
-	name := "max_tokens"
+	name := limitNames[0]
 	if d == llm.OpenAIChat && op == OpChat && (reasons || openAIReasons(f.Model)) {
-		name = "max_completion_tokens"
+		name = limitNames[1]
 	}
 	member := `"` + name + `":` + value + ","
-	return []Edit{{Span: Span{f.openEnd, f.openEnd}, New: []byte(member), Name: "max_tokens"}}
+	return []Edit{{Span: Span{f.openEnd, f.openEnd}, New: []byte(member), Name: name}}
 }
+
+// limitNames are the members that [Facts] knows as output limits, in the order
+// of its limits.
+var limitNames = [2]string{"max_tokens", "max_completion_tokens"}
 
 // said tells whether the body has any limit that is not null.
 func (f *Facts) said(body []byte) bool {

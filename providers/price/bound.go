@@ -3,6 +3,8 @@ package price
 import (
 	"math"
 	"math/big"
+	"slices"
+	"strings"
 )
 
 // Write is what a call may write to the provider's prompt cache.
@@ -69,6 +71,18 @@ func (p Price) dearest() int64 {
 		}
 	}
 	return most
+}
+
+// Serves tells whether it is known what a service costs that a call asks for by
+// name ("priority", "fast", "geo-us"): the standard one, one of the price's own,
+// or one that nobody sells above the standard (flex: OpenAI half, Groq the same;
+// batch: half; 2026-11).
+func (p Price) Serves(name string) bool {
+	name = strings.ToLower(name)
+	if p.Free() || slices.Contains(standard, name) || slices.Contains([]string{"standard_only", "flex", "batch"}, name) {
+		return true
+	}
+	return slices.ContainsFunc(p.tiers, func(t serviceTier) bool { return t.name == name })
 }
 
 // Bounded tells whether tokens and calls bound what this model charges. Deep

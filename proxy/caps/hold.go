@@ -19,6 +19,14 @@ type Ask struct {
 	// Likely is what it will probably cost; unknown: Bound stands for it.
 	Likely price.Amount
 
+	// Ceiling is what it costs at most with an output limit put into the call,
+	// where nothing else bounds its output and Bound is unknown for that. Hard
+	// caps with clamp = true hold it. Unknown: no limit can be put in.
+	Ceiling price.Amount
+
+	// Missing says why Bound is unknown; "": [ReasonUnpriced].
+	Missing Reason
+
 	// Floor is Bound with the output limit lowered as far as it may be.
 	// Unknown: it cannot be lowered. Caps with clamp = true hold anything
 	// between the two.
@@ -35,12 +43,16 @@ func (a *Ask) free() bool { return a.Bound.Known && a.Bound.Money == 0 }
 // sane treats amounts that cannot be as unknown, so that an arithmetic mistake
 // elsewhere is refused instead of making room.
 func (a Ask) sane() Ask {
-	for _, m := range []*price.Amount{&a.Bound, &a.Likely, &a.Floor} {
+	for _, m := range []*price.Amount{&a.Bound, &a.Likely, &a.Floor, &a.Ceiling} {
 		if m.Money < 0 {
 			*m = price.Amount{}
 		}
 	}
-	if a.Floor.Known && (!a.Bound.Known || a.Floor.Money >= a.Bound.Money) {
+	most := a.Bound
+	if !most.Known {
+		most = a.Ceiling
+	}
+	if a.Floor.Known && (!most.Known || a.Floor.Money >= most.Money) {
 		a.Floor = price.Amount{}
 	}
 	return a
@@ -51,7 +63,7 @@ func (a Ask) sane() Ask {
 // first end counts.
 type Hold struct {
 	// Bound is what the attempt may cost: Ask.Bound, or less where only that
-	// fits; then the output limit must be lowered until it is kept.
+	// fits, or Ask.Ceiling; then an output limit must be set that keeps it.
 	Bound price.Amount
 
 	// Held is what was set aside, at most, in any cap: what a call is charged

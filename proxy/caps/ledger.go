@@ -153,21 +153,23 @@ func (l *Ledger) judge(p *part, a *Ask, d *decision) {
 		d.warns = true
 		return
 	}
-	if why := c.unmeasured(a); why != "" {
+	bound := c.most(a)
+	if why := c.unmeasured(a, bound); why != "" {
 		d.refuse(verdict{account: p.account, reason: why})
 		return
 	}
-	full := c.need(a, a.Bound)
+	full := c.need(a, bound)
 	p.least = full
 	if c.Clamp && a.Floor.Known {
 		p.least = c.need(a, a.Floor)
 	}
 	room := sub(p.account.room(), l.aheadIn(p.account))
 	if full <= room {
+		d.lower(bound)
 		return
 	}
 	if p.least <= room {
-		d.bound.Money = min(d.bound.Money, room)
+		d.lower(price.Of(room))
 		return
 	}
 	v := verdict{account: p.account, reason: ReasonRoom, need: price.Of(p.least)}
@@ -176,6 +178,13 @@ func (l *Ledger) judge(p *part, a *Ask, d *decision) {
 	}
 	v.canWait = p.least <= sub(c.usd, p.account.spent)
 	d.refuse(v)
+}
+
+// lower makes the call cost no more than most.
+func (d *decision) lower(most price.Amount) {
+	if most.Known && (!d.bound.Known || most.Money < d.bound.Money) {
+		d.bound = most
+	}
 }
 
 // refuse notes a refusal: the first, or the first that waiting cannot help.

@@ -1,6 +1,7 @@
 package caps
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -187,15 +188,24 @@ func (l *limit) need(a *Ask, bound price.Amount) price.Money {
 	return max(l.amount(a, bound), 1)
 }
 
+// most is what the call can cost for this cap: its bound or, where it has none,
+// what it can with an output limit that the cap may put in.
+func (l *limit) most(a *Ask) price.Amount {
+	if !a.Bound.Known && l.hard && l.Clamp {
+		return a.Ceiling
+	}
+	return a.Bound
+}
+
 // unmeasured tells why the cap cannot hold anything for the call, "" if it can.
-func (l *limit) unmeasured(a *Ask) Reason {
+func (l *limit) unmeasured(a *Ask, most price.Amount) Reason {
 	switch {
 	case !l.hard:
 		return ""
-	case a.Unbounded && (l.Unbounded == UnboundedRefuse || !a.Bound.Known):
+	case a.Unbounded && (l.Unbounded == UnboundedRefuse || !most.Known):
 		return ReasonUnbounded
-	case !a.Bound.Known:
-		return ReasonUnpriced
+	case !most.Known:
+		return cmp.Or(a.Missing, ReasonUnpriced)
 	}
 	return ""
 }

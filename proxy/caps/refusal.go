@@ -16,6 +16,8 @@ const (
 	ReasonQueue     Reason = "queue"     // what is left is kept for calls that wait
 	ReasonUnpriced  Reason = "unpriced"  // no price is known, so nothing can be held
 	ReasonUnbounded Reason = "unbounded" // the body does not bound the cost
+	ReasonOutput    Reason = "output"    // nothing bounds the output
+	ReasonService   Reason = "service"   // no price is known of the service that is asked for
 )
 
 // Refusal is a cap that does not let a call pass. Where several refuse, it is
@@ -29,6 +31,7 @@ type Refusal struct {
 	Need               price.Amount // the least that would have to fit, clamping included
 	ResetsAt           time.Time    // when the window ends; rolling: when Need could fit; zero: never
 	Holders            []string     // ids of the running calls that hold money there
+	Why                string       // what of the call is not bounded or priced, by who asked; "": not said
 	CanWait            bool         // what they give back may be enough
 	Action, Substitute string       // of the cap
 	timezone           *time.Location
@@ -40,16 +43,16 @@ func (r *Refusal) Error() string {
 	if r.Each != "" {
 		name += " of " + r.Each
 	}
-	switch r.Reason {
-	case ReasonUnpriced:
-		return name + " lets no call pass whose model has no known price"
-	case ReasonUnbounded:
-		return name + " lets no call pass whose cost its body does not bound"
-	}
-	text := fmt.Sprintf("%s: of %s USD %s are spent and %s held; this call needs %s and %s would fit",
-		name, r.Limit, r.Spent, r.Held, r.Need.Money, r.Room)
+	stands := fmt.Sprintf("of %s USD %s are spent and %s held", r.Limit, r.Spent, r.Held)
+	text := fmt.Sprintf("%s: %s; this call needs %s and %s would fit", name, stands, r.Need.Money, r.Room)
 	if r.Reason == ReasonQueue {
 		text += ", but other calls wait for it"
+	}
+	if what := unmeasuredWords[r.Reason]; what != "" {
+		if r.Why != "" {
+			what += " (" + r.Why + ")"
+		}
+		text = name + " lets no call pass " + what + "; " + stands
 	}
 	if !r.ResetsAt.IsZero() {
 		text += "; resets " + r.ResetsAt.In(r.timezone).Format(time.RFC3339)
@@ -57,11 +60,23 @@ func (r *Refusal) Error() string {
 	return text
 }
 
+// unmeasuredWords say of which calls a hard cap can hold nothing.
+var unmeasuredWords = map[Reason]string{
+	ReasonUnpriced:  "whose model has no known price",
+	ReasonUnbounded: "whose cost its body does not bound",
+	ReasonOutput:    "whose output nothing bounds: it sets no limit, and none is known of the model",
+	ReasonService:   "whose service has no known price",
+}
+
 // Hint says what the owner of the cap can do.
 func (r *Refusal) Hint() string {
 	switch r.Reason {
 	case ReasonUnpriced:
 		return `give the model a price under [prices.model."provider/model"]`
+	case ReasonOutput:
+		return "send max_tokens, or let the cap put a limit in with clamp = true"
+	case ReasonService:
+		return "ask for the standard service, or send the call where no hard cap counts it"
 	case ReasonUnbounded:
 		return `set unbounded = "window" for the cap to hold the model's whole context window`
 	}
