@@ -76,14 +76,14 @@ func servedBy(c *store.CallRow) string {
 	switch {
 	case c.Cache == store.CacheHit:
 		b.WriteString("cache")
-	case c.Provider != "":
+	case c.Answered():
 		b.WriteString(target(c.Provider, c.Model))
 	}
 	for i := range c.Attempts {
 		switch a := &c.Attempts[i]; {
 		case a.Outcome == store.OutcomeSkipped:
 			fmt.Fprintf(&b, " ← %s skipped: %s", a.Provider, a.Skipped)
-		case a.Outcome != store.OutcomeOK && a.Outcome != store.OutcomeRunning && (i < len(c.Attempts)-1 || a.Provider != c.Provider):
+		case a.Outcome != store.OutcomeOK && a.Outcome != store.OutcomeRunning && (i < len(c.Attempts)-1 || a.Provider != c.Provider || !c.Answered()):
 			fmt.Fprintf(&b, " ← %s %s", a.Provider, a.Outcome)
 		}
 	}

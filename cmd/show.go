@@ -195,7 +195,7 @@ func writeCall(w io.Writer, c *store.CallRow, bodies []store.Body) error {
 		{"asked for", joinWords(c.ModelRequested, "("+joinWords(string(c.Dialect), c.Endpoint, streamed(c.Stream))+")")},
 		{"by", listWords(c.Client, labelled("project", c.Project), labelled("session", c.Session), labelled("key", c.Key))},
 		{"route", listWords(c.Route, c.RouteReason)},
-		{"served by", listWords(target(c.Provider, c.Model), labelled("reported", c.ModelReported), labelled("request id", c.UpstreamRequestID))},
+		{map[bool]string{true: "served by", false: "last tried"}[c.Answered()], listWords(target(c.Provider, c.Model), labelled("reported", c.ModelReported), labelled("request id", c.UpstreamRequestID))},
 		{"took", listWords(took(c), labelled("first token", millis(c.FirstToken)), labelled("finish", c.FinishReason))},
 		{"tokens", tokenWords(c)},
 		{"cost", cost(c.Cost, c.CostSource)},

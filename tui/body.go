@@ -315,7 +315,7 @@ func (v view) noBody(part string) string {
 		return "The " + part + " is recorded when the call ends."
 	case v.setup.Bodies == "errors" && c != nil && c.Status == store.StatusOK:
 		return `Only bodies of failed calls are recorded: [store] bodies = "errors" in llmgw.toml.`
-	case part == "response" && c != nil && c.Provider == "":
+	case part == "response" && c != nil && !c.Answered():
 		return "There was no answer of a provider; what llmgw answered is in the detail."
 	}
 	return "This body is not kept: nothing was sent, or max_size or retention in [store] has removed it."

@@ -220,7 +220,7 @@ func got(c *store.CallRow) string {
 		return "nothing"
 	}
 	text := c.Model + " from " + c.Provider
-	if c.Status != store.StatusOK && c.Status != store.StatusTruncated && c.Status != store.StatusClientGone && c.Status != store.StatusRunning {
+	if c.Status != store.StatusRunning && (c.Status == store.StatusError || !c.Answered()) {
 		text = "no answer; last tried " + c.Provider + "/" + c.Model
 	}
 	if c.ModelReported != "" && c.ModelReported != c.Model {
