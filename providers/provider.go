@@ -229,6 +229,11 @@ func (p *Provider) TakesCacheControl() bool { return p.preset.Name == "openroute
 // loops (https://api-docs.deepseek.com/guides/thinking_mode, 2026-11).
 func (p *Provider) TakesThoughts() bool { return p.preset.Name == "deepseek" }
 
+// TakesModels tells whether the service has a chain of its own in the body's
+// models, as OpenRouter documents
+// (https://openrouter.ai/docs/features/model-routing, 2026-11).
+func (p *Provider) TakesModels() bool { return p.preset.Name == "openrouter" }
+
 // Private tells whether the service is on this machine or in a private network,
 // as far as its address shows: names are not resolved.
 func (p *Provider) Private() bool {

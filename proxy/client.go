@@ -70,26 +70,6 @@ func sessionOf(h http.Header, facts *dialect.Facts) string {
 	return cut(facts.SessionHint, 128)
 }
 
-// maxTags bounds x-llmgw-tags.
-const maxTags = 16
-
-// tagsOf reads x-llmgw-tags: k=v pairs separated by commas. An entry without
-// "=" is a tag with an empty value; more than sixteen are refused.
-func tagsOf(h http.Header) (map[string]string, bool) {
-	text := h.Get("X-Llmgw-Tags")
-	if text == "" {
-		return nil, true
-	}
-	tags := make(map[string]string)
-	for entry := range strings.SplitSeq(text, ",") {
-		k, v, _ := strings.Cut(entry, "=")
-		if k = strings.TrimSpace(k); k != "" {
-			tags[cut(k, 64)] = cut(strings.TrimSpace(v), 256)
-		}
-	}
-	return tags, len(tags) <= maxTags
-}
-
 // cut shortens s to at most n bytes without splitting a character.
 func cut(s string, n int) string {
 	if len(s) <= n {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"llmgw/providers/dialect"
+	"llmgw/providers/price"
 	"llmgw/store"
 )
 
@@ -26,7 +27,8 @@ func (g *Gateway) serveModels(c *call) bool {
 		body = dialect.OneModel(c.ep.Dialect, m)
 	}
 	c.rec.RouteReason = "answered from the configured routes"
-	c.rec.HTTPStatus, c.rec.CostSource = http.StatusOK, "free"
+	c.rec.HTTPStatus = http.StatusOK
+	c.rec.Cost, c.rec.CostSource = price.Of(0), store.CostFree
 	c.sent.add(body)
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -27,7 +27,7 @@ func (g *Gateway) serveOperations(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "llmgw: only GET here", http.StatusMethodNotAllowed)
+		dialect.WriteProblem(w, llm.OpenAIChat, problem{code: codeUnsupported, as: http.StatusMethodNotAllowed, message: fmt.Sprintf("%s takes GET and HEAD only", r.URL.Path)}.wire())
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

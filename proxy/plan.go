@@ -220,7 +220,8 @@ func (c *call) route() *problem {
 		}
 	}
 	if len(c.plan.targets) > 0 {
-		return c.setDeadline()
+		c.setDeadline()
+		return nil
 	}
 	if refused != nil {
 		return &problem{code: codeUnauthorized, message: refused.Error()}
@@ -236,11 +237,13 @@ func (c *call) targets() ([]target, *problem) {
 			return nil, &problem{code: codeModelNotFound, message: fmt.Sprintf("no provider is named %s; known are %s", quoteShort(name), strings.Join(c.set.router.names(), ", "))}
 		}
 		c.plan.reason = "named by the path"
+		c.facts.ModelsSpan = dialect.Span{} // what the provider makes of them is its business
 		return []target{{up, ""}}, nil
 	}
 	if c.facts.Model == "" {
 		return c.homeTarget()
 	}
+	note := c.readModels()
 	if chain, p := c.broughtChain(); chain != nil || p != nil {
 		return chain, p
 	}
@@ -256,6 +259,7 @@ func (c *call) targets() ([]target, *problem) {
 		targets = targets[:1]
 		c.plan.reason += ", fallback forbidden by the caller"
 	}
+	c.plan.reason += note
 	return targets, nil
 }
 
@@ -271,28 +275,48 @@ func (c *call) homeTarget() ([]target, *problem) {
 	return []target{{up, ""}}, nil
 }
 
+// readModels decides whether the body's models, OpenRouter's name for a chain,
+// are one for llmgw, which then reads them instead of the provider. They are
+// where every entry resolves; where OpenRouter is the target, the call goes to
+// a provider named by the path, or callers may bring no chain, they go upstream
+// as they came. note says so where an entry is to blame.
+func (c *call) readModels() (note string) {
+	models := c.facts.Models
+	leave := func(note string) string {
+		c.facts.Models, c.facts.ModelsSpan = nil, dialect.Span{}
+		return note
+	}
+	_, first, _ := c.set.router.resolve(c.facts.Model, c.ep.Dialect)
+	if len(models) == 0 || !c.set.cfg.Server.RequestFallbacks || first == nil || first[0].up.p.TakesModels() {
+		return leave("")
+	}
+	for _, name := range models {
+		if _, found, _ := c.set.router.resolve(name, c.ep.Dialect); found == nil {
+			return leave(fmt.Sprintf(", the caller's models left as they are: %s resolves to no provider", quoteShort(name)))
+		}
+	}
+	return ""
+}
+
 // broughtChain is the chain of targets that the caller sent along: the header,
-// else the body's fallbacks, else its models (OpenRouter's name, left alone
-// when OpenRouter itself is the target). All entries must resolve.
+// else the body's fallbacks, else its models. All entries must resolve.
 func (c *call) broughtChain() ([]target, *problem) {
 	chain, source := c.callerFallbacks()
 	if len(chain) == 0 {
 		return nil, nil
 	}
 	if !c.set.cfg.Server.RequestFallbacks {
-		if source != "models" { // those go upstream as they are
-			c.unused = append(c.unused, source)
-		}
+		c.unused = append(c.unused, source)
 		return nil, nil
 	}
 	_, first, reason := c.set.router.resolve(c.facts.Model, c.ep.Dialect)
 	if first == nil {
 		return nil, c.unknownModel()
 	}
-	if source == "models" && first[0].up.p.Name == "openrouter" {
-		return nil, nil
+	targets := []target{first[0]}
+	if targets[0].model == "" {
+		targets[0].model = c.facts.Model
 	}
-	targets := first[:1]
 	for _, name := range chain {
 		_, more, _ := c.set.router.resolve(name, c.ep.Dialect)
 		if more == nil {
@@ -315,12 +339,7 @@ func (c *call) callerFallbacks() (chain []string, source string) {
 		if h == "none" {
 			return nil, ""
 		}
-		for name := range strings.SplitSeq(h, ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				chain = append(chain, name)
-			}
-		}
-		return chain, "x-llmgw-fallbacks"
+		return splitList(h), "x-llmgw-fallbacks"
 	}
 	if len(c.facts.Fallbacks) > 0 {
 		return c.facts.Fallbacks, "fallbacks"
@@ -351,21 +370,16 @@ func (r *router) names() []string {
 // setDeadline fixes the one instant that bounds everything before the first
 // content of a stream, or the whole of another answer. The caller may shorten
 // it, never lengthen it.
-func (c *call) setDeadline() *problem {
+func (c *call) setDeadline() {
 	limits := c.plan.targets[0].limits
 	d := limits.DeadlineAnswer
 	if c.facts.Stream {
 		d = limits.Deadline
 	}
-	if text := c.r.Header.Get("X-Llmgw-Deadline"); text != "" {
-		asked, err := time.ParseDuration(text)
-		if err != nil || asked <= 0 {
-			return &problem{code: codeUnsupported, message: fmt.Sprintf("x-llmgw-deadline is %s, not a duration such as 20s", quoteShort(text))}
-		}
+	if asked, _ := askedDeadline(c.r.Header); asked > 0 {
 		d = min(d, asked)
 	}
 	c.by = c.rec.StartedAt.Add(d)
-	return nil
 }
 
 // limits are the [failover] values in force for a route (its model pattern, ""

@@ -118,10 +118,7 @@ func (c *call) estranged(t *candidate) []dialect.Edit {
 // translate writes the call in the candidate's dialect.
 func (c *call) translate(t *candidate) (*wording, error) {
 	if c.neutral == nil {
-		body := c.body
-		if c.facts.Fallbacks != nil {
-			body = dialect.Splice(body, dialect.Edit{Span: c.facts.FallbacksSpan})
-		}
+		body := dialect.Splice(c.body, c.facts.CutChains(c.body)...)
 		req, err := dialect.DecodeRequest(c.ep.Dialect, body)
 		if err != nil {
 			return nil, err

@@ -22,8 +22,8 @@ type callJSON struct {
 	Client            *string           `json:"client"`
 	Session           *string           `json:"session"`
 	Key               *string           `json:"key"`
-	Dialect           string            `json:"dialect"`
-	Endpoint          string            `json:"endpoint"`
+	Dialect           *string           `json:"dialect"`
+	Endpoint          *string           `json:"endpoint"`
 	Stream            bool              `json:"stream"`
 	ModelRequested    *string           `json:"model_requested"`
 	Route             *string           `json:"route"`
@@ -92,7 +92,7 @@ func (c CallRow) MarshalJSON() ([]byte, error) {
 	j := callJSON{
 		ID: c.ID, StartedAt: timeText(c.StartedAt), DurationMS: c.durationMS(), FirstTokenMS: millis(c.FirstToken),
 		Project: c.Project, Client: textOrNull(c.Client), Session: textOrNull(c.Session), Key: textOrNull(c.Key),
-		Dialect: string(c.Dialect), Endpoint: c.Endpoint, Stream: c.Stream, ModelRequested: textOrNull(c.ModelRequested),
+		Dialect: textOrNull(string(c.Dialect)), Endpoint: textOrNull(c.Endpoint), Stream: c.Stream, ModelRequested: textOrNull(c.ModelRequested),
 		Route: textOrNull(c.Route), RouteReason: textOrNull(c.RouteReason),
 		Status: c.Status, HTTPStatus: codeOrNull(c.HTTPStatus), Error: textOrNull(c.Error), ErrorText: textOrNull(c.ErrorText),
 		Provider: textOrNull(c.Provider), Model: textOrNull(c.Model), ModelReported: textOrNull(c.ModelReported),

@@ -29,6 +29,7 @@ type Facts struct {
 	Fallbacks     []string
 	FallbacksSpan Span
 	Models        []string // OpenRouter's "models"
+	ModelsSpan    Span     // like FallbacksSpan
 
 	// SessionHint names the conversation: prompt_cache_key, or the session in
 	// Anthropic's metadata.user_id; "" when the body does not say.
@@ -89,7 +90,7 @@ func Peek(d llm.Dialect, op Op, body []byte) (Facts, error) {
 	if m.n == 1 {
 		// Fallbacks alone ask for nothing, and cutting them would leave no
 		// member for a comma to stand after.
-		p.facts.Fallbacks, p.facts.FallbacksSpan = nil, Span{}
+		p.facts.Fallbacks, p.facts.FallbacksSpan, p.facts.ModelsSpan = nil, Span{}, Span{}
 	}
 	p.facts.N = max(p.n, p.best) * p.texts
 	return p.facts, nil
@@ -214,7 +215,9 @@ func (p *peeker) read(what watch, m *walk, value []byte, previous int) error {
 			f.FallbacksSpan = cutSpan(p.body, Span{m.keyAt, span.End}, previous)
 		}
 	case wModels:
-		f.Models = chainOf(value, false)
+		if f.Models = chainOf(value, false); f.Models != nil {
+			f.ModelsSpan = cutSpan(p.body, Span{m.keyAt, span.End}, previous)
+		}
 	case wCacheKey:
 		f.SessionHint = stringIn(value)
 	case wMetadata:

@@ -86,3 +86,26 @@ func quote(s string) []byte {
 	}
 	return literal
 }
+
+// CutChains are the edits that take the caller's own chain out of body: its
+// fallbacks, and its models unless ModelsSpan was emptied to leave them alone.
+func (f *Facts) CutChains(body []byte) []Edit {
+	var edits []Edit
+	if f.Fallbacks != nil {
+		edits = append(edits, Edit{Span: f.FallbacksSpan, Name: "fallbacks"})
+	}
+	if f.ModelsSpan.End > 0 {
+		edits = append(edits, Edit{Span: f.ModelsSpan, Name: "models"})
+	}
+	if len(edits) == 2 {
+		first, second := &edits[0].Span, &edits[1].Span
+		if second.Start < first.Start {
+			first, second = second, first
+		}
+		if second.Start < first.End { // the body's first two members share their comma
+			*first = cutSpan(body, Span{first.Start, second.End}, 0)
+			*second = Span{first.End, first.End}
+		}
+	}
+	return edits
+}
