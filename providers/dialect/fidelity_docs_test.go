@@ -53,6 +53,19 @@ approximated or dropped, where their member is not: more stop sequences than
 OpenAI takes, a choice among tools that are lost, a call without its result, the
 beginning of an answer that the model would not continue.
 
+A model is held to a JSON schema while it generates: Anthropic's to the schema of
+an answer and of tools with ` + "`strict`" + `, OpenAI's where ` + "`strict`" + ` says so. Each
+provider takes a part of JSON Schema for that and refuses the rest. A schema that
+fits is written as it came, byte for byte. In another, a keyword that is not taken
+becomes a word in the ` + "`description`" + ` of its value, ` + "`oneOf`" + ` becomes ` + "`anyOf`" + `, objects
+are closed, and what the provider wants said is said; the first places are named
+(` + "`…schema.properties.n.minimum`" + `), more than four at the schema itself. Where that
+would be another schema (an optional property at OpenAI, one that refers to
+itself at Anthropic, a map of any names, a value of no type), a tool loses its
+` + "`strict`" + `, an answer for OpenAI is asked for without it, and an answer for Anthropic
+is refused. A tool without ` + "`strict`" + ` keeps its schema, but for a choice at its top,
+which neither takes, and lists for OpenAI that do not say of what.
+
 What an answer holds that the client's protocol has no words for is left out, and
 named behind ` + "`answer.`" + `: "answer.image", "answer.audio", "answer.citation" (one that
 has no URL, where only URLs can be told), "answer.signature" and

@@ -51,6 +51,9 @@ func (m *messagesOut) takesTool(t *llm.Tool) bool {
 		m.lose(t.Path, llm.FieldToolCustom)
 		m.nameExtra(t.Path, t.Extra)
 		return false
+	case !namesFit(t.Schema):
+		m.change(Refused, t.Path, llm.FieldToolSchema, "Anthropic takes arguments named with letters, digits and _.- only, at most 64")
+		return false
 	case c != nil && c.Allowed != nil:
 		return slices.Contains(c.Allowed, t.Name)
 	}

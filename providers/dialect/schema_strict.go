@@ -1,6 +1,10 @@
 package dialect
 
-import "llmgw/providers/llm"
+import (
+	"strings"
+
+	"llmgw/providers/llm"
+)
 
 // shown is a schema as it is written where the model is not held to it.
 func shown(schema llm.Raw, to subset) fitted {
@@ -57,7 +61,8 @@ func (e *encoder) chatShape() *llm.Format {
 		e.change(Refused, "", llm.FieldFormatSchema, "OpenAI's models answer with an object")
 		return nil
 	default:
-		e.change(Approximated, "", llm.FieldFormatStrict, "the model is shown the schema but not held to it: "+misfit.String())
+		path := strings.TrimSuffix(e.pathOf("", llm.FieldFormatSchema), ".schema")
+		e.changes = append(e.changes, Change{path, Approximated, "the model is shown the schema but not held to it: " + misfit.String()})
 	}
 	return &held
 }
@@ -109,6 +114,24 @@ func (m *messagesOut) held() *grammar {
 	}
 	g.format, g.misfit = &fit, no
 	return g
+}
+
+// namesFit tells whether Anthropic takes the names of a tool's arguments:
+// "Property keys should match pattern '^[a-zA-Z0-9_.-]{1,64}$'", it says of any
+// other (platform.claude.com/docs/en/managed-agents/self-hosted-sandboxes,
+// 2026-09).
+func namesFit(schema llm.Raw) bool {
+	for m := objectIn(memberOf(schema, "properties")); m.next(); {
+		name := m.name()
+		if len(name) == 0 || len(name) > 64 || strings.ContainsFunc(string(name), isOddInName) {
+			return false
+		}
+	}
+	return true
+}
+
+func isOddInName(r rune) bool {
+	return (r|0x20 < 'a' || r|0x20 > 'z') && (r < '0' || r > '9') && r != '_' && r != '.' && r != '-'
 }
 
 // noArguments is the schema of a function that has none.
