@@ -66,6 +66,9 @@ func TestReconcileCauses(t *testing.T) {
 	}{
 		{"the same", exportOf(same), nil, later, 0, ""},
 		{"under both names", exportOf(exported("2026-11-01", "gpt-5", 3, 3000, 150, recordedGPT5*3/4), exported("2026-11-01", "GPT-5-2025-08-07", 1, 1000, 50, recordedGPT5/4)), nil, later, 0, ""},
+		{"by the name that the answer reported", exportOf(same), func(c []store.Change) {
+			c[1].Attempts[0].Model, c[1].Attempts[0].ModelReported = "house-model", "gpt-5-2025-08-07"
+		}, later, 0, ""},
 		{"within a per cent", with(func(r *exportRow) { r.used[inputTokens].N = 4040 }), nil, later, 0, ""},
 		{"beyond a per cent", with(func(r *exportRow) { r.used[inputTokens].N = 4041 }), nil, later, 1, "estimated"},
 		{"more calls", with(func(r *exportRow) { r.used[requests].N, r.used[inputTokens].N = 9, 9000 }), nil, later, 1, "outside the gateway"},
@@ -128,6 +131,10 @@ func TestReconcileUnknown(t *testing.T) {
 	var b strings.Builder
 	if err := report.writeCSV(&b); err != nil {
 		t.Fatal(err)
+	}
+	part := exportRow{day: "2026-11-01", model: "gpt-5", used: measures{outputTokens: llm.Tokens(1)}}
+	if report := compared(t, exportOf(e.rows[0], part), spendCalls(), spentAt.AddDate(0, 0, 7)); len(report.measured) != 0 || report.off != 0 {
+		t.Errorf("what only some rows of a model say is compared: %+v", report.rows[0])
 	}
 	want := `day,model,measure,recorded,exported,difference,percent,apart,cause
 2026-11-01,gpt-5,input_tokens,4000,4000,0,0.00,false,
