@@ -44,7 +44,14 @@ func (e *encoder) chatLimits() {
 	if e.own || e.reasons() {
 		usual = "max_completion_tokens"
 	}
-	e.maybeCount(e.spelled(llm.FieldMaxTokens, usual), r.MaxTokens)
+	limit := r.MaxTokens
+	if most := e.t.MaxOutput; !e.own && limit.Known && most.Known && limit.N > most.N {
+		// "max_tokens is too large: 32000. This model supports at most 16384
+		// completion tokens, whereas you provided 32000." (gpt-4o, 2026-11)
+		limit = most
+		e.change(Edited, "", llm.FieldMaxTokens, "the most that the model generates")
+	}
+	e.maybeCount(e.spelled(llm.FieldMaxTokens, usual), limit)
 	e.maybeCount("n", r.N)
 	e.chatStops()
 }
@@ -107,7 +114,7 @@ func (e *encoder) sampled(name string, value llm.Raw, f llm.Field) {
 func (e *encoder) chatMembers() {
 	r := e.req
 	if !e.own || r.Spelled[llm.FieldTools] != "functions" {
-		e.maybeBool("parallel_tool_calls", e.parallel())
+		e.chatParallel()
 	}
 	e.maybeText("verbosity", r.Verbosity)
 	e.chatUser("user", r.User, llm.FieldUser)
@@ -189,6 +196,8 @@ func hasExtra(in string, extra []llm.Extra) bool {
 func (e *encoder) chatReasoning() {
 	r := e.req.Reasoning
 	switch {
+	case r == nil && !e.own:
+		r = &llm.Reasoning{}
 	case r == nil:
 		return
 	case e.own:
@@ -203,28 +212,6 @@ func (e *encoder) chatReasoning() {
 	e.chatEffort(r)
 	if r.Display != nil {
 		e.lose("", llm.FieldDisplay)
-	}
-}
-
-// chatEffort writes an effort, the one that was asked for or the nearest to
-// the budget.
-func (e *encoder) chatEffort(r *llm.Reasoning) {
-	const why = "the model does not reason"
-	fixed := fixedEffort(e.t.Model) && !e.t.Reasons
-	switch {
-	case r.Effort != nil && fixed:
-		e.change(Dropped, "", llm.FieldEffort, why)
-	case r.Effort != nil:
-		e.text("reasoning_effort", *r.Effort)
-	case r.Budget.Known && !fixed:
-		e.word("reasoning_effort", effortOf(r.Budget.N))
-	}
-	switch {
-	case !r.Budget.Known:
-	case fixed:
-		e.change(Dropped, "", llm.FieldBudget, why)
-	default:
-		e.lose("", llm.FieldBudget)
 	}
 }
 

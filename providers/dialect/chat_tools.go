@@ -14,6 +14,10 @@ func (e *encoder) chatTools() {
 			e.lose(t.Path, llm.FieldToolNative)
 			continue
 		}
+		if len(e.offered) == maxTools && !e.own && isOpenAIs(e.t.Model) {
+			e.change(Refused, "", llm.FieldTools, "OpenAI takes 128 tools; the first 128 were kept")
+			break
+		}
 		if !begun {
 			e.open(name, '[')
 			begun = true

@@ -41,8 +41,9 @@ type Target struct {
 	Dialect llm.Dialect
 	Model   string // the name to ask for
 
-	// MaxOutput is the most that the model can generate, for a dialect in which
-	// a request must say how much it may; unknown where nobody knows.
+	// MaxOutput is the most that the model can generate: providers refuse a
+	// request for more, and in some dialects it must say how much it may.
+	// Unknown where nobody knows.
 	MaxOutput llm.Count
 
 	// IncludeUsage asks for the usage of a stream, whether or not the client
