@@ -312,7 +312,7 @@ func (c *call) free() bool {
 		return true
 	}
 	switch c.r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodDelete:
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete:
 		return true
 	}
 	return false

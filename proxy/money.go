@@ -173,6 +173,9 @@ func (c *call) fund(t *candidate) bool {
 	ask := c.ask(t)
 	if c.set.cfg.BlockUnpriced && !c.priced(t) {
 		c.unpriced = fmt.Sprintf("no price is known for %s, and prices.unknown = \"block\"; give it one under [prices.model.%q]", t.targetKey(c), t.targetKey(c))
+		if !c.bodyIsCall() {
+			c.unpriced = c.unmeteredWords() + ", so nobody knows what it costs, and prices.unknown = \"block\""
+		}
 		c.skipCandidate(t, "cap", c.unpriced)
 		c.g.health.unclaim(c, t)
 		return false
@@ -226,12 +229,22 @@ func (c *call) unmeasured(t *candidate, why caps.Reason) string {
 	switch why {
 	case caps.ReasonUnpriced:
 		return t.targetKey(c)
+	case caps.ReasonUnmetered:
+		return c.unmeteredWords()
 	case caps.ReasonService:
 		return strings.Join(b.Services, ", ") + " of " + t.targetKey(c)
 	case caps.ReasonUnbounded:
 		return cmp.Or(b.Cause(t.words.body), t.targetKey(c)+" charges more than tokens")
 	}
 	return ""
+}
+
+// unmeteredWords say why nobody knows what the call uses.
+func (c *call) unmeteredWords() string {
+	if c.ep.Dialect == llm.OpenAIResponses {
+		return fmt.Sprintf("%s %s: the usage of Responses is not read yet", c.r.Method, quoteShort(c.r.URL.Path))
+	}
+	return fmt.Sprintf("%s %s passes through unread", c.r.Method, quoteShort(c.r.URL.Path))
 }
 
 // waitForMoney waits in the queue of the caps: as long as they say it makes
@@ -312,6 +325,9 @@ func (c *call) ask(t *candidate) caps.Ask {
 	switch {
 	case c.free() || t.up.p.Free || t.cred.Plan || p.known && p.price.Free():
 		ask.Bound = price.Of(0)
+		return ask
+	case !c.bodyIsCall():
+		ask.Missing = caps.ReasonUnmetered
 		return ask
 	case !p.known:
 		return ask

@@ -18,6 +18,7 @@ const (
 	ReasonUnbounded Reason = "unbounded" // the body does not bound the cost
 	ReasonOutput    Reason = "output"    // nothing bounds the output
 	ReasonService   Reason = "service"   // no price is known of the service that is asked for
+	ReasonUnmetered Reason = "unmetered" // nobody reads there what a call uses
 )
 
 // Refusal is a cap that does not let a call pass. Where several refuse, it is
@@ -66,6 +67,7 @@ var unmeasuredWords = map[Reason]string{
 	ReasonUnbounded: "whose cost its body does not bound",
 	ReasonOutput:    "whose output nothing bounds: it sets no limit, and none is known of the model",
 	ReasonService:   "whose service has no known price",
+	ReasonUnmetered: "whose path is not meterable",
 }
 
 // Hint says what the owner of the cap can do.
@@ -77,6 +79,8 @@ func (r *Refusal) Hint() string {
 		return "send max_tokens, or let the cap put a limit in with clamp = true"
 	case ReasonService:
 		return "ask for the standard service, or send the call where no hard cap counts it"
+	case ReasonUnmetered:
+		return "ask over a path that is metered (/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/messages), or send the call where no hard cap counts it; GET, HEAD, OPTIONS and DELETE are free"
 	case ReasonUnbounded:
 		return `set unbounded = "window" for the cap to hold the model's whole context window`
 	}
