@@ -26,7 +26,7 @@ type Verdict struct {
 func Classify(d llm.Dialect, status int, h http.Header, body []byte, now time.Time) Verdict {
 	if status < 300 {
 		if isHTML(h, body) {
-			return Verdict{Fault: llm.Malformed, Text: "a web page instead of an answer: " + wordsOf(body)}
+			return Verdict{Fault: llm.Malformed, Text: strings.TrimSuffix("a web page instead of an answer: "+wordsOf(body), ": ")}
 		}
 		return Verdict{}
 	}

@@ -39,7 +39,7 @@ func (c *call) keepAnswer(a *attempt) {
 		ans.decoded = a.raw != nil
 		ans.translated = a.c.words.reply != nil
 		if !c.takesUnread(a) {
-			ans.body, ans.translated = []byte(a.verdict.Text), true
+			ans.body, ans.translated, ans.decoded = []byte(a.verdict.Text), true, true
 		}
 		if ans.status < 300 && !c.facts.Stream {
 			// The official SDKs take whatever comes with 200 for the answer.
@@ -178,7 +178,8 @@ func (c *call) passOn(ans answer) {
 	copyHeader(h, ans.header)
 	if ans.translated {
 		c.translatedError(&ans)
-	} else if ans.decoded {
+	}
+	if ans.decoded {
 		h.Del("Content-Encoding")
 		c.edits = append(c.edits, "response-content-encoding")
 	}

@@ -291,6 +291,9 @@ func (c *call) send(a *attempt, req *http.Request) {
 func (c *call) broke(a *attempt, err error, wrote bool) {
 	a.err = err
 	a.verdict = providers.Verdict{Fault: c.transportFault(a, err, wrote), Text: errText(err)}
+	if p := c.left(); p != nil {
+		a.verdict.Text = p.message
+	}
 }
 
 // transportFault asks first who ended the exchange: the client, our own clock,

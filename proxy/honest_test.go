@@ -124,6 +124,9 @@ func TestUnreadableEncoding(t *testing.T) {
 				case tc.status == 200 && (rec.Status != store.StatusOK || rec.Usage.Known() || rec.Cost.Known || rec.CostSource != store.CostUnpriced):
 					t.Errorf("recorded %s, usage %+v, cost %+v %s", rec.Status, rec.Usage, rec.Cost, rec.CostSource)
 				}
+				if edited := strings.Contains(got.header.Get("X-Llmgw-Edits"), "response-content-encoding"); edited != (tc.want == 400) {
+					t.Errorf("edits %q", got.header.Get("X-Llmgw-Edits"))
+				}
 				if got, rec := r.askTwo(path, tc.stream); tc.want == 502 && (got.status != 200 || outcomes(rec) != "first=malformed second=ok") {
 					t.Errorf("with a second target: status %d, %s", got.status, outcomes(rec))
 				}
@@ -296,11 +299,34 @@ func TestAllFailedSaysWhenAndWho(t *testing.T) {
 				t.Errorf("%s: status %d, retry-after %q: %s", tc.order, got.status, got.header.Get("Retry-After"), got.body)
 			}
 			want := map[int]string{502: "second/two", 503: "/"}[tc.status] // nobody was asked
+			if failed := r.failedCalls(want); failed != 1 {
+				t.Errorf("%s: %d failed calls of %s in the sums", tc.order, failed, want)
+			}
 			if rec.Provider+"/"+rec.Model != want || got.header.Get("X-Llmgw-Provider") != "" {
 				t.Errorf("%s: recorded %s/%s, want %s; header %q", tc.order, rec.Provider, rec.Model, want, got.header.Get("X-Llmgw-Provider"))
 			}
 		})
 	}
+}
+
+// failedCalls is how many failed calls the sums have for a target.
+func (r *rig) failedCalls(target string) (n int64) {
+	r.t.Helper()
+	rd, err := store.OpenReader(r.db)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer rd.Close()
+	sums, err := rd.Sums(context.Background(), store.SumQuery{By: []string{"provider", "model"}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range sums {
+		if s.By[0]+"/"+s.By[1] == target {
+			n += int64(s.FailedCalls)
+		}
+	}
+	return n
 }
 
 // What still runs when llmgw ends is told so, each in its own way, and so is the
@@ -320,7 +346,7 @@ func TestStop(t *testing.T) {
 				got := r.post(sh.path, bodyFor(sh.path, sh.model, sh.stream))
 				synctest.Wait()
 				rec := r.last()
-				if got.took != 3*time.Second || !bytes.Contains(got.body, []byte(stopped)) || outcomes(rec) != sh.provider+"=interrupted" || rec.Error != codeShutdown || !strings.Contains(rec.ErrorText, stopped) {
+				if got.took != 3*time.Second || !bytes.Contains(got.body, []byte(stopped)) || outcomes(rec) != sh.provider+"=interrupted" || rec.Attempts[0].Error != stopped || rec.Error != codeShutdown || !strings.Contains(rec.ErrorText, stopped) {
 					t.Errorf("after %s, recorded %s (%s): %s\n%s", got.took, rec.Error, rec.ErrorText, outcomes(rec), got.body)
 				}
 				if sh.stream && (got.err == nil || rec.Status != store.StatusTruncated) || !sh.stream && (got.status != 503 || rec.Status != store.StatusError || got.header.Get("X-Should-Retry") == "false") {
