@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,12 +34,21 @@ type findingRow struct {
 // checkSpend compares what the record says with what it follows from.
 func (g *globals) checkSpend(ctx context.Context, r *store.Reader, f spendFlags, q spendQuery) error {
 	check := &spendCheck{Skipped: []string{}, Findings: []findingRow{}}
-	done, err := r.Audit(ctx, q.since, q.until, check.add)
+	file, err := g.load()
+	if err != nil {
+		return err
+	}
+	done, err := r.Audit(ctx, q.since, q.until, func(f store.Finding) error {
+		if expected, err := onlyExpected(ctx, r, file.caps(), f); expected || err != nil {
+			return err
+		}
+		return check.add(f)
+	})
 	if err == nil {
 		err = r.AuditRollups(ctx, check.add)
 	}
-	if err == nil {
-		err = g.checkCaps(ctx, r, check)
+	if err == nil && len(file.Caps) > 0 {
+		err = checkCaps(ctx, r, file.caps(), check)
 	}
 	if err != nil {
 		return fmt.Errorf("checking: %w", err)
@@ -108,28 +118,84 @@ func (f *findingRow) line() string {
 	return where + ": " + f.Text
 }
 
+// onlyExpected tells whether an overrun is none: of the attempt was held what it
+// would likely cost, since every cap that counts it has enforce = "expected".
+func onlyExpected(ctx context.Context, r *store.Reader, configured []caps.Config, f store.Finding) (bool, error) {
+	if f.Kind != store.FindingOverrun {
+		return false, nil
+	}
+	call, err := r.Find(ctx, f.Call)
+	if err != nil {
+		return false, err
+	}
+	expected := false
+	for i := range call.Attempts {
+		a := &call.Attempts[i]
+		if a.N != f.N {
+			continue
+		}
+		s := caps.Scope{
+			Project: call.Project, Provider: a.Provider, Model: a.Model, Route: call.Route, Client: call.Client, Key: call.Key, Session: call.Session,
+		}
+		for _, c := range configured {
+			switch counts := c.Match.Counts(s); {
+			case counts && c.Enforce == caps.EnforceHard:
+				return false, nil
+			case counts:
+				expected = true
+			}
+		}
+	}
+	return expected, nil
+}
+
 // checkCaps compares what the caps of the running server have spent with what
 // the record says of their windows. The server is asked twice, since a call
 // that ends in between is in one of the two only.
-func (g *globals) checkCaps(ctx context.Context, r *store.Reader, check *spendCheck) error {
-	f, err := g.load()
-	if err != nil || len(f.Caps) == 0 {
+func checkCaps(ctx context.Context, r *store.Reader, configured []caps.Config, check *spendCheck) error {
+	before, silent := askCaps(ctx, r)
+	computed, err := recordedCaps(ctx, r, configured, time.Now())
+	if err == nil {
+		err = check.aboveLimit(configured, computed)
+	}
+	if err != nil {
 		return err
 	}
-	before, err := askCaps(ctx, r)
-	if err != nil {
-		check.Skipped = append(check.Skipped, fmt.Sprintf("caps: %v", err))
+	if silent != nil {
+		check.Skipped = append(check.Skipped, fmt.Sprintf("caps: %v", silent))
 		return nil
-	}
-	computed, err := recordedCaps(ctx, r, f.caps(), time.Now())
-	if err != nil {
-		return err
 	}
 	after, err := askCaps(ctx, r)
 	if err != nil {
 		return fmt.Errorf("asking how the caps stand: %w", err)
 	}
-	return check.compareCaps(f.caps(), byName(before), byName(computed), after)
+	return check.compareCaps(configured, byName(before), byName(computed), after)
+}
+
+// aboveLimit reports the hard caps that have spent more than they allow although
+// no attempt was found that cost more than was held for it.
+func (c *spendCheck) aboveLimit(configured []caps.Config, computed []caps.Status) error {
+	if slices.ContainsFunc(c.Findings, func(f findingRow) bool { return f.Kind == store.FindingOverrun }) {
+		return nil
+	}
+	hard := map[string]bool{}
+	for _, one := range configured {
+		hard[one.Name] = one.Enforce == caps.EnforceHard && one.Action != caps.ActionWarn
+	}
+	for i := range computed {
+		s := &computed[i]
+		if s.Spent <= s.Limit || !hard[s.Name] {
+			continue
+		}
+		err := c.add(store.Finding{
+			Kind: store.FindingCap, Recorded: price.Of(s.Spent), Computed: price.Of(s.Limit),
+			Text: fmt.Sprintf("%s has spent $%s of the $%s that it allows, and no overrun explains it: is the cap younger than the calls, or was it lowered?", nameOf(s), s.Spent, s.Limit),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compareCaps compares the caps that were not charged between before and after.

@@ -84,6 +84,16 @@ func (c *condition) holds(value string) bool {
 	return Glob(c.pattern, value)
 }
 
+// Counts tells whether the money of s counts.
+func (m Match) Counts(s Scope) bool {
+	for _, c := range m.conditions() {
+		if !c.holds(s.get(c.field)) {
+			return false
+		}
+	}
+	return true
+}
+
 // conditions lists what m asks for.
 func (m Match) conditions() []condition {
 	var set []condition
