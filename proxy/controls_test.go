@@ -3,6 +3,7 @@ package proxy
 import (
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -171,5 +172,28 @@ func TestModelsAreAChain(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestHeadersPage: docs/headers.md lists what is read, and nothing else.
+func TestHeadersPage(t *testing.T) {
+	page, err := os.ReadFile("../docs/headers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "## To llmgw")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for _, k := range controls {
+		if !strings.Contains(table, "\n| `"+k.name+"` |") {
+			t.Errorf("%s is not in the table", k.name)
+		}
+	}
+	if n := strings.Count(table, "\n| `"); n != len(controls) {
+		t.Errorf("%d headers are listed, %d are read", n, len(controls))
+	}
+	for _, edit := range []string{providers.EditCredentialNone, providers.EditCredentialConfigured, providers.EditCredentialMoved, editEncoding} {
+		if !strings.Contains(string(page), "\n| `"+edit+"` |") {
+			t.Errorf("the edit %s is not on the page", edit)
+		}
 	}
 }
