@@ -27,7 +27,8 @@ func newSpendCommand(g *globals) *cobra.Command {
 		Long: "Add up what calls cost, and check it.\n\n" +
 			"A call counts when it has ended, at the provider and model that served it (a failed\n" +
 			"one: that were tried last). Attempts, tokens and money count where and when each\n" +
-			"attempt was made. Days are local ones.\n\n" +
+			"attempt was made. Days are local ones. --where goes by the same: provider:openai selects\n" +
+			"what was tried there and the calls that count there, as the row of --by provider.\n\n" +
 			"--check recomputes every attempt on record from its usage and its frozen price, and\n" +
 			"compares rows with calls, with rollups and with what the caps of a running llmgw say.\n\n" +
 			"--reprice shows what the attempts made in the span would cost at today's prices and,\n" +
@@ -41,7 +42,7 @@ func newSpendCommand(g *globals) *cobra.Command {
 	flags.StringVar(&f.since, "since", "", "from `TIME` on: today, yesterday, 2026-11-01, 7d, 2h (default today; with --check, --reprice and --reconcile all there is)")
 	flags.StringVar(&f.until, "until", "", "before `TIME`")
 	flags.StringVar(&f.by, "by", defaultBy, "a row for each of these `KEYS`, in this order: "+strings.Join(spendKeys, ",")+",tag.NAME")
-	flags.StringVar(&f.where, "where", "", "only calls that match `FILTER`, such as \"provider:openai tag.team:ml\"")
+	flags.StringVar(&f.where, "where", "", "only what matches `FILTER`, such as \"provider:openai tag.team:ml\"")
 	flags.BoolVar(&f.caps, "caps", false, "how the caps stand, what they hold and for which calls")
 	flags.BoolVar(&f.check, "check", false, "look for costs that are not what usage and prices say; exit 3 if there are any")
 	flags.BoolVar(&f.reprice, "reprice", false, "what the span would cost at today's prices; asks before it changes anything")

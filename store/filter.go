@@ -23,6 +23,10 @@ import (
 // (429) or a class (5xx); cache: hit, miss, bypass, off; dropped: yes, no.
 // cost: took: first: tries: compare (>, >=, <, <=, =), since: is a span or a
 // date. A leading ! negates, double quotes group and make an operator a word.
+//
+// Where attempts are added up or gone through (Sums, EachAttempt), model:,
+// provider:, target: and words that name a place select attempts by where each
+// was made, and calls by where they count.
 type Filter struct {
 	text  string
 	terms []term
@@ -35,6 +39,7 @@ type term struct {
 	args   []any
 	negate bool
 	since  time.Duration // for since: with a span, which counts from the query's now
+	placed *term         // the condition on one place of a call; nil: that on the call
 }
 
 // FilterError is a filter that cannot be read.
@@ -100,9 +105,9 @@ type filterField struct {
 
 // filterFields is the whole whitelist; tag.K is dealt with by itself.
 var filterFields = []filterField{
-	{"model", matching("calls.model_requested", "calls.model", "calls.model_reported")},
-	{"provider", matching("calls.provider")},
-	{"target", attempting("a.outcome <> 'skipped' AND ", "(a.provider || '/' || a.model)")},
+	{"model", placing(matching("calls.model_requested", "calls.model", "calls.model_reported"), "place.model")},
+	{"provider", placing(matching("calls.provider"), "place.provider")},
+	{"target", placing(attempting("a.outcome <> 'skipped' AND ", "(a.provider || '/' || a.model)"), "(place.provider || '/' || place.model)")},
 	{"route", matching("calls.route")},
 	{"project", matching("calls.project")},
 	{"client", matching("calls.client")},
@@ -212,15 +217,29 @@ func attempting(condition, expression string) func(string) (term, string) {
 
 // anywhere matches a bare word in what a screen shows of a call.
 func anywhere(value string) (term, string) {
+	const (
+		ofCall    = "calls.provider, calls.model, calls.model_reported"
+		ofAttempt = "a.provider || '/' || a.model"
+		ofPlace   = "concat_ws(char(10), place.provider || '/' || place.model, place.model_reported)"
+	)
+	t, placed := wordTerm(value, ofCall, ofAttempt), wordTerm(value, "''", "''")
+	match, arg := textMatch(ofPlace, loose(value))
+	t.placed = &term{sql: placed.sql + " OR " + match, args: append(placed.args, arg)}
+	return t, ""
+}
+
+// wordTerm looks for a word in a call and its attempts, also in what names
+// their places.
+func wordTerm(value, ofCall, ofAttempt string) term {
 	call, arg := textMatch(`concat_ws(char(10), calls.project, calls.client, calls.session, calls.key,
-		calls.model_requested, calls.route, calls.status, calls.http_status, calls.error, calls.error_text, calls.provider, calls.model,
-		calls.model_reported, calls.upstream_request_id, calls.dropped, calls.tags, calls.user_agent)`, loose(value))
-	attempt, _ := textMatch("concat_ws(char(10), a.provider || '/' || a.model, a.key, a.outcome, a.error)", loose(value))
+		calls.model_requested, calls.route, calls.status, calls.http_status, calls.error, calls.error_text, calls.upstream_request_id,
+		calls.dropped, calls.tags, calls.user_agent, `+ofCall+")", loose(value))
+	attempt, _ := textMatch("concat_ws(char(10), a.key, a.outcome, a.error, "+ofAttempt+")", loose(value))
 	t := term{sql: call + " OR " + attemptsOf + attempt + ")", args: []any{arg, arg}}
 	for _, pattern := range idPatterns(value) {
 		t.sql, t.args = t.sql+" OR calls.id GLOB ?", append(t.args, pattern)
 	}
-	return t, ""
+	return t
 }
 
 const (
@@ -322,13 +341,20 @@ func sinceTerm(value string) (term, string) {
 }
 
 // sql returns a condition on the row of calls, and what to bind.
-func (f Filter) sql(now time.Time) (string, []any) {
+func (f Filter) sql(now time.Time) (string, []any) { return f.compile(now, "") }
+
+// compile returns a condition on the row of calls; where a place is given, the
+// alias of a table in the query, on that place of the call.
+func (f Filter) compile(now time.Time, place string) (string, []any) {
 	if f.Empty() {
 		return "1", nil
 	}
 	var all []string
 	var args []any
 	for _, t := range f.terms {
+		if place != "" && t.placed != nil {
+			t.sql, t.args = strings.ReplaceAll(t.placed.sql, "place.", place+"."), t.placed.args
+		}
 		// coalesce: a comparison with an unknown number is not true, so its
 		// negation is.
 		condition := "coalesce((" + t.sql + "), 0)"

@@ -29,7 +29,7 @@ func goldenCalls() []CallRow {
 	a.N, a.StartedAt = 2, epoch.Add(2002*time.Millisecond)
 	skipped := Attempt{N: 3, Provider: "bedrock", Model: "opus", StartedAt: epoch, Duration: -1, FirstToken: -1, Outcome: OutcomeSkipped, Skipped: "breaker"}
 	bare := Call{ID: "01JBPPXXXXXXXXXXXXXXXXXXX1", StartedAt: epoch, FirstToken: -1, Project: "default", Status: StatusRunning}
-	return []CallRow{{*full, []Attempt{failed, *a, skipped}}, {Call: bare}}
+	return []CallRow{{Call: *full, Attempts: []Attempt{failed, *a, skipped}}, {Call: bare}}
 }
 
 func TestCallJSONGolden(t *testing.T) {

@@ -25,7 +25,8 @@ type Query struct {
 	Limit        int       // 0: 500; below zero: all
 	Now          time.Time // what since:2h counts from; zero: time.Now
 
-	only string // id of the one call
+	only  string // id of the one call
+	parts bool   // calls of which the filter selects any part; what it does not is marked
 }
 
 // Calls returns calls with their attempts in the order of their arrival,
@@ -98,7 +99,10 @@ func (r *Reader) page(ctx context.Context, q Query, limit int) (list []CallRow, 
 	if err != nil {
 		return nil, err
 	}
-	return list, readAttempts(ctx, tx, numbers, list)
+	if err := readAttempts(ctx, tx, numbers, list); err != nil || !q.byPlace() {
+		return list, err
+	}
+	return list, q.leaveOut(ctx, tx, numbers, list)
 }
 
 // readAttempts fills in the attempts of list, whose calls.n are numbers.
@@ -192,6 +196,9 @@ func (q Query) where() (string, []any) {
 		where = append(where, faultyCall)
 	}
 	condition, values := q.Filter.sql(q.Now)
+	if q.byPlace() {
+		condition, values = q.Filter.anyPart(q.Now)
+	}
 	where, args = append(where, condition), append(args, values...)
 	return strings.Join(where, " AND "), args
 }

@@ -131,6 +131,8 @@ type Attempt struct {
 	SentBytes            int64
 	ReceivedBytes        int64
 	Reused               bool // the connection was
+
+	left bool // a filter that goes by place selects another part of its call
 }
 
 // Charged tells whether the attempt costs something, known or not. One that
@@ -198,6 +200,8 @@ type Live struct {
 type CallRow struct {
 	Call
 	Attempts []Attempt
+
+	left bool // as in Attempt: it does not count as a call
 }
 
 // NewID mints the ULID of a call that started at t. Ids of one process sort in

@@ -15,7 +15,7 @@ type RepriceView struct {
 	Gone    bool // nobody knows its price today, so that the first one holds
 }
 
-// EachAttempt calls f for each attempt of a query's calls, oldest call first.
+// EachAttempt calls f for each attempt that a query selects, oldest call first.
 // Since and Until bound when the attempts began, not when their calls arrived.
 func (r *Reader) EachAttempt(ctx context.Context, q Query, f func(*CallRow, *Attempt) error) error {
 	since := q.Since
@@ -23,11 +23,11 @@ func (r *Reader) EachAttempt(ctx context.Context, q Query, f func(*CallRow, *Att
 	if q.Since, err = r.arrivedBefore(ctx, since); err != nil {
 		return err
 	}
-	q.Limit, q.Ascending = -1, true
+	q.Limit, q.Ascending, q.parts = -1, true, true
 	return r.EachCall(ctx, q, func(c CallRow) error {
 		for i := range c.Attempts {
 			a := &c.Attempts[i]
-			if a.StartedAt.Before(since) || !q.Until.IsZero() && !a.StartedAt.Before(q.Until) {
+			if a.left || a.StartedAt.Before(since) || !q.Until.IsZero() && !a.StartedAt.Before(q.Until) {
 				continue
 			}
 			if err := f(&c, a); err != nil {

@@ -74,11 +74,12 @@ type share struct {
 // the sum of shares over all rows, so a change that is replayed, corrected or
 // repriced moves them by the difference and never counts twice.
 func shares(c *Call, attempts []*Attempt) []share {
-	return sharesWithin(c, attempts, func(time.Time) bool { return true })
+	return sharesOf(c, attempts, true, func(*Attempt) bool { return true })
 }
 
-// sharesWithin is shares of what happened at instants that within accepts.
-func sharesWithin(c *Call, attempts []*Attempt, within func(time.Time) bool) []share {
+// sharesOf is shares of those attempts that counts accepts, and where called of
+// the call.
+func sharesOf(c *Call, attempts []*Attempt, called bool, counts func(*Attempt) bool) []share {
 	if c == nil || c.Running() {
 		return nil
 	}
@@ -89,12 +90,12 @@ func sharesWithin(c *Call, attempts []*Attempt, within func(time.Time) bool) []s
 			continue
 		}
 		unpriced = unpriced || a.Charged() && !a.Cost.Known
-		if !within(a.StartedAt) {
+		if !counts(a) {
 			continue
 		}
 		attemptShare(at(&out, keyOf(c, a.StartedAt, a.Provider, a.Model)), a)
 	}
-	if !within(c.StartedAt) {
+	if !called {
 		return out
 	}
 	s := at(&out, keyOf(c, c.StartedAt, c.Provider, c.Model))

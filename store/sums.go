@@ -28,7 +28,8 @@ type SumQuery struct {
 // Sum is what was done and spent under one combination of dimensions. Calls
 // count at the provider and model that served them (failed ones: tried last)
 // at their arrival; attempts, tokens and money where and when each attempt was
-// made. So sums over all rows are right whatever the dimensions.
+// made. So sums over all rows are right whatever the dimensions, and what a
+// filter by a dimension adds up is what the rows by it say.
 type Sum struct {
 	By []string // the values of SumQuery.By, in its order; bucket as RFC 3339 in UTC
 
@@ -183,23 +184,26 @@ func (r *Reader) addRows(ctx context.Context, f *fold, q SumQuery, since, until 
 	within := func(t time.Time) bool {
 		return (since.IsZero() || !t.Before(since)) && (until.IsZero() || t.Before(until))
 	}
-	add := func(c *Call, attempts []*Attempt) error {
-		list := sharesWithin(c, attempts, within)
+	add := func(c *Call, left bool, attempts []*Attempt) {
+		list := sharesOf(c, attempts, !left && within(c.StartedAt), func(a *Attempt) bool { return !a.left && within(a.StartedAt) })
 		for i := range list {
 			f.add(c, list[i].key, &list[i].sum)
 		}
-		return nil
 	}
 	if q.Filter.Empty() && !f.needsTags {
-		return r.eachCounted(ctx, arrived, until, add)
+		return r.eachCounted(ctx, arrived, until, func(c *Call, attempts []*Attempt) error {
+			add(c, false, attempts)
+			return nil
+		})
 	}
-	rows := Query{Filter: q.Filter, Since: arrived, Until: until, Limit: -1, Ascending: true, Now: q.Now}
+	rows := Query{Filter: q.Filter, Since: arrived, Until: until, Limit: -1, Ascending: true, Now: q.Now, parts: true}
 	return r.EachCall(ctx, rows, func(c CallRow) error {
 		attempts := make([]*Attempt, len(c.Attempts))
 		for i := range c.Attempts {
 			attempts[i] = &c.Attempts[i]
 		}
-		return add(&c.Call, attempts)
+		add(&c.Call, c.left, attempts)
+		return nil
 	})
 }
 

@@ -104,7 +104,7 @@ func TestClickReports(t *testing.T) {
 	}
 	p.on("claude-haiku-4-5")
 	p.on("claude-haiku-4-5")
-	if p.m.want.filter != "model:claude-haiku-4-5 since:today" {
+	if p.m.want.filter != "target:*/claude-haiku-4-5 since:today" {
 		t.Errorf("opened %q", p.m.want.filter)
 	}
 }

@@ -267,16 +267,30 @@ func (s *spend) open(m *app, d *spendData) tea.Cmd {
 	if d == nil || s.cursor >= len(d.rows) {
 		return m.say("there is no row to open")
 	}
-	name := s.ordered(d)[s.cursor].name
+	row := s.ordered(d)[s.cursor]
+	name := row.name
 	switch {
 	case d.group.word() == "day":
 		m.filterBy("since:" + name)
 	case name == "":
 		return m.say("these calls have no " + d.group.word() + " to filter by")
 	default:
-		m.filterBy(d.group.word() + ":" + quoted(name) + " since:" + d.period.word())
+		m.filterBy(d.filter(&row) + " since:" + d.period.word())
 	}
 	return nil
+}
+
+// filter selects the calls behind a row: where it is of a place, those that
+// were tried there, whoever served them in the end.
+func (d *spendData) filter(r *spendRow) string {
+	group := d.group.word()
+	switch {
+	case group == "provider" && r.sum.Attempts > 0:
+		return "target:" + quoted(r.name+"/*")
+	case group == "model" && r.sum.Attempts > 0:
+		return "target:" + quoted("*/"+r.name)
+	}
+	return group + ":" + quoted(r.name)
 }
 
 // render is caps, the burn rate and a table; a strip leaves some of it out.

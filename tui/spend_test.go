@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,27 @@ func TestBurnIsThatOfTheCap(t *testing.T) {
 		v := view{snapshot: &snapshot{caps: tc.caps}}
 		if got := v.burning(d); got != price.Of(tc.want*price.USD) {
 			t.Errorf("%v: %v, want $%d", tc.caps, got, tc.want)
+		}
+	}
+}
+
+// Opening a row shows the calls whose money is in it, also those that another
+// target served in the end.
+func TestSpendRowOpensItsCalls(t *testing.T) {
+	for _, tc := range []struct {
+		group, name string
+		attempts    int64
+		want        string
+	}{
+		{"provider", "openai", 2, "target:openai/*"},
+		{"provider", "my own", 2, `target:"my own/*"`},
+		{"provider", "cache", 0, "provider:cache"},
+		{"model", "gpt-5", 1, "target:*/gpt-5"},
+		{"project", "blog", 1, "project:blog"},
+	} {
+		d := &spendData{group: spendGroup(slices.Index(spendGroups[:], tc.group))}
+		if got := d.filter(&spendRow{tc.name, store.Sum{Attempts: tc.attempts}}); got != tc.want {
+			t.Errorf("%s %s: %s, want %s", tc.group, tc.name, got, tc.want)
 		}
 	}
 }
