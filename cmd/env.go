@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"llmgw/proxy"
 )
 
 // gatewayURL is where clients reach the gateway, without a path: "http://" and
@@ -174,7 +176,8 @@ func shellQuote(s string) string {
 var notInProject = regexp.MustCompile(`[^A-Za-z0-9._@+-]+`)
 
 // gitProject names the current folder's git repository and branch as
-// "repository@branch"; "" outside of one, or without git.
+// "repository@branch", no longer than a call may say; "" outside of one, or
+// without git.
 func gitProject(ctx context.Context) string {
 	// The common folder is the same for all worktrees of a repository.
 	common := gitOutput(ctx, "rev-parse", "--path-format=absolute", "--git-common-dir")
@@ -185,7 +188,8 @@ func gitProject(ctx context.Context) string {
 	if branch := gitOutput(ctx, "symbolic-ref", "--quiet", "--short", "HEAD"); branch != "" {
 		name += "@" + branch
 	}
-	return notInProject.ReplaceAllString(name, "-")
+	name = notInProject.ReplaceAllString(name, "-")
+	return name[:min(len(name), proxy.MaxName)] // all ASCII now
 }
 
 // gitOutput runs git here; "" when it fails, which is how it says no.

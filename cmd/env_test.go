@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"llmgw/proxy"
 )
 
 func TestGatewayURL(t *testing.T) {
@@ -78,6 +80,10 @@ func TestGitProject(t *testing.T) {
 	t.Chdir(folder)
 	if got, want := gitProject(t.Context()), "my-repo@feature-x"; got != want {
 		t.Errorf("in a repository: %q, want %q", got, want)
+	}
+	git("symbolic-ref", "HEAD", "refs/heads/"+strings.Repeat("x", 200))
+	if got := gitProject(t.Context()); len(got) != proxy.MaxName || !strings.HasPrefix(got, "my-repo@xxx") {
+		t.Errorf("on a long branch: %q", got)
 	}
 	t.Setenv("GIT_CEILING_DIRECTORIES", t.TempDir())
 	t.Chdir(t.TempDir())

@@ -28,9 +28,11 @@ var controls = []control{
 	{"x-llmgw-cache", "no-store, no-cache or only-if-cached", true},
 }
 
-// The longest names and values that are kept, in bytes.
+// MaxName is how long the name of a project or session may be, in bytes.
+const MaxName = 128
+
+// What is taken of tags; names and values in bytes.
 const (
-	maxName     = 128 // of a project or session
 	maxTags     = 16
 	maxTagName  = 64
 	maxTagValue = 256
@@ -47,8 +49,8 @@ func (c *call) readControls() *problem {
 			return p
 		}
 	}
-	if len(c.ep.Project) > maxName {
-		return &problem{code: codeUnsupported, message: fmt.Sprintf("the project in the path has %d bytes, more than %d", len(c.ep.Project), maxName)}
+	if len(c.ep.Project) > MaxName {
+		return &problem{code: codeUnsupported, message: fmt.Sprintf("the project in the path has %d bytes, more than %d", len(c.ep.Project), MaxName)}
 	}
 	return nil
 }
@@ -83,7 +85,7 @@ func (c *call) readControl(name string) *problem {
 func (c *call) takeControl(name, value string) (wrong string) {
 	switch name {
 	case "x-llmgw-project", "x-llmgw-session":
-		if len(value) > maxName {
+		if len(value) > MaxName {
 			return fmt.Sprintf("has %d bytes", len(value))
 		}
 	case "x-llmgw-tags":
