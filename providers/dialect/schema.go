@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -77,9 +76,9 @@ type schemaFit struct {
 	worst   Fate    // among those
 }
 
-// maxSchemaNesting is how deeply schemas may stand within another, by far more
-// than any provider takes.
-const maxSchemaNesting = 100
+// maxSchemaNesting is how deeply schemas may stand within another, in names and
+// keywords: 30 objects. That bounds the work, as each level reads what is below.
+const maxSchemaNesting = 60
 
 // schema writes the schema that value is.
 func (f *schemaFit) schema(value []byte) {
@@ -167,7 +166,7 @@ func (f *schemaFit) keyword(n *schemaNode, k *schemaKeyword) {
 	case unsaid:
 		f.change(k.name, Edited, "says nothing of the value that the provider needs")
 	case untyped:
-		f.change(k.name, Approximated, "what stands beside it says which values there are")
+		f.change(k.name, n.typeFate(), "what stands beside it says which values there are")
 	case closed:
 		f.change(k.name, Approximated, "the members of an object are those it names")
 		f.member(k, []byte("false"))
@@ -315,113 +314,3 @@ func (f *schemaFit) place(keyword string) string {
 	}
 	return llm.Join(strings.Join(f.path, "."), keyword)
 }
-
-// schemaNode is a schema: an object of keywords.
-type schemaNode struct {
-	keywords []schemaKeyword
-	types    []string // those it names; nil when it names none
-}
-
-type schemaKeyword struct {
-	name    string
-	literal []byte // the name as it is written
-	value   []byte
-}
-
-// readSchema reads an object's members. Of those with one name the last counts.
-func readSchema(value []byte) schemaNode {
-	var n schemaNode
-	var index map[string]int // once there are many
-	for m := objectIn(value); m.next(); {
-		k := schemaKeyword{string(m.name()), m.b[m.keyAt:m.keyEnd], m.val()}
-		if i := n.index(k.name, index); i >= 0 {
-			n.keywords[i].value = k.value
-			continue
-		}
-		n.keywords = append(n.keywords, k)
-		switch at := len(n.keywords) - 1; {
-		case index != nil:
-			index[k.name] = at
-		case at == fewKeywords:
-			index = map[string]int{}
-			for i := range n.keywords {
-				index[n.keywords[i].name] = i
-			}
-		}
-	}
-	n.types = typesIn(n.value("type"))
-	return n
-}
-
-// fewKeywords are those that are searched one by one.
-const fewKeywords = 16
-
-// index is where a keyword stands, -1 when nowhere.
-func (n *schemaNode) index(name string, among map[string]int) int {
-	if among != nil {
-		if i, found := among[name]; found {
-			return i
-		}
-		return -1
-	}
-	return slices.IndexFunc(n.keywords, func(k schemaKeyword) bool { return k.name == name })
-}
-
-// value is what a keyword says; nil when it is not there.
-func (n *schemaNode) value(name string) []byte {
-	if i := n.index(name, nil); i >= 0 {
-		return n.keywords[i].value
-	}
-	return nil
-}
-
-func (n *schemaNode) has(name string) bool { return n.value(name) != nil }
-
-// typesIn are the types that a keyword names.
-func typesIn(value []byte) []string {
-	switch {
-	case isString(value):
-		return []string{stringIn(value)}
-	case !isList(value):
-		return nil
-	}
-	types := []string{}
-	for e := arrayIn(value); e.next(); {
-		types = append(types, stringIn(e.val()))
-	}
-	return types
-}
-
-// shapes tells whether the schema is of such values: it says so, or says
-// nothing but what only they have.
-func (n *schemaNode) shapes(kind string) bool {
-	return slices.Contains(n.types, kind) || kind == "object" && !n.has("type") && n.has("properties")
-}
-
-// union tells whether the schema is one of several others.
-func (n *schemaNode) union() bool {
-	return (isFilled(n.value("anyOf")) || isFilled(n.value("oneOf"))) && !n.has("properties")
-}
-
-// isFilled tells whether a value is a list of something.
-func isFilled(value []byte) bool {
-	return isList(value) && value[skipSpace(value, 1)] != ']'
-}
-
-// values are the values that the schema has, where it lists them and none is an
-// object or a list; nil elsewhere.
-func (n *schemaNode) values() [][]byte {
-	if value := n.value("const"); value != nil && isPrimitive(value) {
-		return [][]byte{value}
-	}
-	var all [][]byte
-	for e := arrayIn(n.value("enum")); e.next(); {
-		if !isPrimitive(e.val()) {
-			return nil
-		}
-		all = append(all, e.val())
-	}
-	return all
-}
-
-func isPrimitive(value []byte) bool { return value[0] != '{' && value[0] != '[' }

@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 )
@@ -137,50 +136,6 @@ func (f *schemaFit) typeVerdict(n *schemaNode) verdict {
 		return kept
 	}
 	return untyped
-}
-
-// areOf tells whether all values are of a type.
-func areOf(values [][]byte, kind string) bool {
-	for _, v := range values {
-		if is := typeOf(v); is != kind && !(is == "integer" && kind == "number") {
-			return false
-		}
-	}
-	return true
-}
-
-// typeOf is the type of a value.
-func typeOf(value []byte) string {
-	switch value[0] {
-	case '"':
-		return "string"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	}
-	if bytes.ContainsAny(value, ".eE") {
-		return "number"
-	}
-	return "integer"
-}
-
-// typesOf writes the types of values, for a schema that lists them.
-func typesOf(values [][]byte) string {
-	var types []string
-	for _, v := range values {
-		if kind := `"` + typeOf(v) + `"`; !slices.Contains(types, kind) {
-			types = append(types, kind)
-		}
-	}
-	if len(types) == 1 {
-		return types[0]
-	}
-	return "[" + strings.Join(types, ",") + "]"
 }
 
 // takes tells whether a keyword that limits a value, or is a remark on it, is

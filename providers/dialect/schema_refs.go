@@ -143,7 +143,7 @@ func (f *schemaFit) circular(from string, state map[string]refState) bool {
 	}
 	state[from] = following
 	for _, to := range f.refs[from] {
-		if to == rootRef || f.circular(to, state) {
+		if f.circular(to, state) {
 			return true
 		}
 	}

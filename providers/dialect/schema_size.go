@@ -3,7 +3,6 @@ package dialect
 // schemaSize counts what the providers limit.
 type schemaSize struct {
 	level      int // objects and lists around the schema that is being written, itself included
-	deepest    int // the most of these
 	properties int
 	optional   int // properties that are not required
 	unions     int // values of one of several types
@@ -35,7 +34,9 @@ func (n *schemaNode) levels() int {
 // measure counts a schema.
 func (f *schemaFit) measure(n *schemaNode) {
 	f.level += n.levels()
-	f.deepest = max(f.deepest, f.level)
+	if f.to == openAIStrict && f.level > maxOpenAILevels {
+		f.cannot("", "OpenAI takes 10 levels of nesting")
+	}
 	if n.union() || len(n.types) > 1 && f.typeVerdict(n) == kept {
 		f.unions++
 	}
@@ -71,8 +72,6 @@ func (f *schemaFit) measureProperties(n *schemaNode) {
 func (f *schemaFit) checkSize() {
 	switch {
 	case f.to != openAIStrict:
-	case f.deepest > maxOpenAILevels:
-		f.cannot("", "OpenAI takes 10 levels of nesting")
 	case f.properties > maxOpenAIProperties:
 		f.cannot("", "OpenAI takes 5,000 properties")
 	case f.listed > maxOpenAIValues:

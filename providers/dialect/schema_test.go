@@ -65,6 +65,9 @@ var schemaCases = []struct {
 	{"anything", `{"type":"object","properties":{"m":{}},"required":["m"],"additionalProperties":false}`, anthropicFormat, "cannot: a schema without a type: properties.m", nil},
 	{"anything", `{"type":"object","properties":{"m":true},"required":["m"],"additionalProperties":false}`, openAIStrict, "cannot: a schema without a type: properties.m", nil},
 	{"joined", `{"type":"object","allOf":[{"properties":{"a":{"type":"string"}}}],"properties":{"b":{"type":"string"}}}`, anthropicFormat, "cannot: schemas cannot be joined: allOf", nil},
+	{"nullable enum", `{"type":["string","null"],"enum":["a",null]}`, anthropicFormat, `{"enum":["a",null]}`, []string{"edited type"}},
+	{"enum beside its type", `{"type":"number","enum":[1,1.5]}`, anthropicFormat, "", nil},
+	{"enum beside another type", `{"type":"string","enum":["a",1]}`, anthropicFormat, `{"enum":["a",1]}`, []string{"approximated type"}},
 	{"no type", `{"properties":{"a":{"enum":["x",1]}},"required":["a"]}`, openAIStrict,
 		`{"properties":{"a":{"enum":["x",1],"type":["string","integer"]}},"required":["a"],"type":"object","additionalProperties":false}`,
 		[]string{"edited properties.a.type", "edited type", "edited additionalProperties"}},
@@ -233,7 +236,7 @@ func TestLargeSchemas(t *testing.T) {
 		object(`"e":{"type":"integer","enum":[`+strings.Join(enum[:maxOpenAIValues+1], ",")+`]}`, `"e"`):         "OpenAI takes 1,000 values in enums",
 		object(`"e":{"type":"string","const":"`+strings.Repeat("x", maxOpenAIText)+`"}`, `"e"`):                  "OpenAI takes 120,000 characters of names and values",
 		object(`"e":{"type":"string","enum":["`+strings.Repeat(strings.Repeat("x", 60)+`","`, 300)+`"]}`, `"e"`): "OpenAI takes 15,000 characters in an enum of more than 250 values: properties.e.enum",
-		nested: "OpenAI takes 10 levels of nesting",
+		nested: "OpenAI takes 10 levels of nesting: properties.a" + strings.Repeat(".properties.a", maxOpenAILevels-1),
 	} {
 		if _, misfit := fitSchema(llm.Raw(schema), openAIStrict); misfit == nil || misfit.String() != want {
 			t.Errorf("%v, want %s", misfit, want)
