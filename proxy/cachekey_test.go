@@ -165,7 +165,7 @@ func TestC3NothingCrossesIdentities(t *testing.T) {
 		if got := r.state(r.post(path, body, base...)); !strings.HasPrefix(got, "hit") {
 			t.Fatalf("the same caller: %s", got)
 		}
-		long := strings.Repeat("p", 128)
+		long := strings.Repeat("p", MaxName-1)
 		for i, other := range []struct {
 			path    string
 			headers []string
