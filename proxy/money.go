@@ -209,7 +209,7 @@ func (c *call) fund(t *candidate) bool {
 func (c *call) putOff(t *candidate, r *caps.Refusal) bool {
 	now := time.Now()
 	other := slices.ContainsFunc(c.plan.targets, func(o *candidate) bool {
-		return o != t && !o.done && !o.putOff && c.g.health.ready(c, o, now)
+		return o != t && !o.done && c.g.health.ready(c, o, now)
 	})
 	if t.putOff || !other {
 		return false
@@ -327,7 +327,7 @@ func (c *call) ask(t *candidate) caps.Ask {
 		ask.Bound = price.Of(0)
 		return ask
 	case !c.bodyIsCall():
-		ask.Missing = caps.ReasonUnmetered
+		ask.Unmetered = true
 		return ask
 	case !p.known:
 		return ask
@@ -335,18 +335,11 @@ func (c *call) ask(t *candidate) caps.Ask {
 	e := c.extent(t, p.price)
 	ask.Unbounded = e.unbounded
 	ask.Likely = c.likely(t, p.price, &e)
-	most := price.Of(e.cost(p.price, e.output))
-	switch {
-	case !e.served:
-		ask.Missing = caps.ReasonService
+	ask.Open, ask.Unserved = e.open, !e.served
+	if !e.served || !e.known && !e.open {
 		return ask
-	case e.open:
-		ask.Missing, ask.Ceiling = caps.ReasonOutput, most
-	case !e.known:
-		return ask
-	default:
-		ask.Bound = most
 	}
+	ask.Bound = price.Of(e.cost(p.price, e.output))
 	if !e.unbounded {
 		ask.Floor = price.Of(e.cost(p.price, min(e.output, e.least)))
 	}
@@ -441,7 +434,7 @@ func (c *call) extent(t *candidate, p price.Price) extent {
 // clampTo is the output limit, for each choice, that keeps the call within
 // what was held; unknown where all it asked for was.
 func (c *call) clampTo(t *candidate, ask caps.Ask, hold *caps.Hold) llm.Count {
-	if !hold.Bound.Known || ask.Bound.Known && hold.Bound.Money >= ask.Bound.Money {
+	if !hold.Bound.Known || !ask.Open && hold.Bound.Money >= ask.Bound.Money {
 		return llm.Count{}
 	}
 	p := c.set.prices.of(t.up, t.modelFor(c), time.Now())

@@ -19,14 +19,6 @@ type Ask struct {
 	// Likely is what it will probably cost; unknown: Bound stands for it.
 	Likely price.Amount
 
-	// Ceiling is what it costs at most with an output limit put into the call,
-	// where nothing else bounds its output and Bound is unknown for that. Hard
-	// caps with clamp = true hold it. Unknown: no limit can be put in.
-	Ceiling price.Amount
-
-	// Missing says why Bound is unknown; "": [ReasonUnpriced].
-	Missing Reason
-
 	// Floor is Bound with the output limit lowered as far as it may be.
 	// Unknown: it cannot be lowered. Caps with clamp = true hold anything
 	// between the two.
@@ -35,6 +27,25 @@ type Ask struct {
 	// Unbounded says that the body does not bound the cost. Bound is then that
 	// of the model's whole context window.
 	Unbounded bool
+
+	// Open says that nothing bounds the output. Bound is then what the attempt
+	// costs at most with an output limit put in: hard caps with clamp = true hold
+	// that, others know of no bound.
+	Open bool
+
+	// Unserved says that Bound is unknown for the service that is asked for.
+	Unserved bool
+
+	// Unmetered says that Bound is unknown since nothing of the call is read.
+	Unmetered bool
+}
+
+// bound is what the attempt can cost as it is.
+func (a *Ask) bound() price.Amount {
+	if a.Open {
+		return price.Amount{}
+	}
+	return a.Bound
 }
 
 // free tells whether the attempt costs nothing for certain.
@@ -43,16 +54,12 @@ func (a *Ask) free() bool { return a.Bound.Known && a.Bound.Money == 0 }
 // sane treats amounts that cannot be as unknown, so that an arithmetic mistake
 // elsewhere is refused instead of making room.
 func (a Ask) sane() Ask {
-	for _, m := range []*price.Amount{&a.Bound, &a.Likely, &a.Floor, &a.Ceiling} {
+	for _, m := range []*price.Amount{&a.Bound, &a.Likely, &a.Floor} {
 		if m.Money < 0 {
 			*m = price.Amount{}
 		}
 	}
-	most := a.Bound
-	if !most.Known {
-		most = a.Ceiling
-	}
-	if a.Floor.Known && (!most.Known || a.Floor.Money >= most.Money) {
+	if a.Floor.Known && (!a.Bound.Known || a.Floor.Money >= a.Bound.Money) {
 		a.Floor = price.Amount{}
 	}
 	return a
@@ -63,7 +70,8 @@ func (a Ask) sane() Ask {
 // first end counts.
 type Hold struct {
 	// Bound is what the attempt may cost: Ask.Bound, or less where only that
-	// fits, or Ask.Ceiling; then an output limit must be set that keeps it.
+	// fits; then, and where the ask was Open, an output limit must be set that
+	// keeps it.
 	Bound price.Amount
 
 	// Held is what was set aside, at most, in any cap: what a call is charged
@@ -133,6 +141,23 @@ func (h *Hold) Settle(actual price.Amount, now time.Time) Settlement {
 	h.ledger.mu.Lock()
 	defer h.ledger.mu.Unlock()
 	return h.end(actual, now.Round(0))
+}
+
+// Over is by how much an amount is more than a hard cap holds; unknown where it
+// is not, and after the end.
+func (h *Hold) Over(actual price.Amount) (over price.Amount) {
+	if h == nil || !actual.Known || !h.Held.Known {
+		return over
+	}
+	h.ledger.mu.Lock()
+	defer h.ledger.mu.Unlock()
+	for i := range h.shares {
+		s := &h.shares[i]
+		if more := actual.Money - s.amount; s.account.cap.hard && more > over.Money {
+			over = price.Of(more)
+		}
+	}
+	return over
 }
 
 // Release gives everything back: the attempt cost nothing.

@@ -130,7 +130,7 @@ type decision struct {
 // try holds what a asks for in every matching cap, or in none.
 func (l *Ledger) try(s *Scope, a *Ask, now time.Time) (*Hold, verdict) {
 	l.match(s, now)
-	d := decision{bound: a.Bound}
+	d := decision{bound: a.bound()}
 	if !a.free() {
 		for i := range l.parts {
 			l.judge(&l.parts[i], a, &d)

@@ -1,7 +1,6 @@
 package caps
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -188,13 +187,12 @@ func (l *limit) need(a *Ask, bound price.Amount) price.Money {
 	return max(l.amount(a, bound), 1)
 }
 
-// most is what the call can cost for this cap: its bound or, where it has none,
-// what it can with an output limit that the cap may put in.
+// most is what the call can cost for this cap, which may put an output limit in.
 func (l *limit) most(a *Ask) price.Amount {
-	if !a.Bound.Known && l.hard && l.Clamp {
-		return a.Ceiling
+	if l.hard && l.Clamp {
+		return a.Bound
 	}
-	return a.Bound
+	return a.bound()
 }
 
 // unmeasured tells why the cap cannot hold anything for the call, "" if it can.
@@ -204,8 +202,14 @@ func (l *limit) unmeasured(a *Ask, most price.Amount) Reason {
 		return ""
 	case a.Unbounded && (l.Unbounded == UnboundedRefuse || !most.Known):
 		return ReasonUnbounded
+	case !most.Known && a.Open:
+		return ReasonOutput
+	case !most.Known && a.Unserved:
+		return ReasonService
+	case !most.Known && a.Unmetered:
+		return ReasonUnmetered
 	case !most.Known:
-		return cmp.Or(a.Missing, ReasonUnpriced)
+		return ReasonUnpriced
 	}
 	return ""
 }
