@@ -65,6 +65,7 @@ var schemaCases = []struct {
 	{"anything", `{"type":"object","properties":{"m":{}},"required":["m"],"additionalProperties":false}`, anthropicFormat, "cannot: a schema without a type: properties.m", nil},
 	{"anything", `{"type":"object","properties":{"m":true},"required":["m"],"additionalProperties":false}`, openAIStrict, "cannot: a schema without a type: properties.m", nil},
 	{"joined", `{"type":"object","allOf":[{"properties":{"a":{"type":"string"}}}],"properties":{"b":{"type":"string"}}}`, anthropicFormat, "cannot: schemas cannot be joined: allOf", nil},
+	{"few items", `{"type":"array","items":{"type":"string"},"minItems":2}`, anthropicFormat, `{"type":"array","items":{"type":"string"},"description":"{minItems: 2}"}`, []string{"approximated minItems"}},
 	{"nullable enum", `{"type":["string","null"],"enum":["a",null]}`, anthropicFormat, `{"enum":["a",null]}`, []string{"edited type"}},
 	{"enum beside its type", `{"type":"number","enum":[1,1.5]}`, anthropicFormat, "", nil},
 	{"enum beside another type", `{"type":"string","enum":["a",1]}`, anthropicFormat, `{"enum":["a",1]}`, []string{"approximated type"}},
