@@ -79,6 +79,10 @@ func (c *call) giveUp() {
 		c.refuse(*p)
 		return
 	}
+	if c.strayed { // others could take it, but for the thread
+		c.refuse(*c.threadLost())
+		return
+	}
 	if !time.Now().Before(c.by) {
 		c.refuse(problem{code: codeDeadline, message: fmt.Sprintf("no answer within the deadline of %s; %s", c.by.Sub(c.rec.StartedAt), c.story())})
 		return

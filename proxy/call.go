@@ -51,6 +51,8 @@ type call struct {
 	edits    []string                 // declared edits of the newest attempt, by name
 	repeat   repeat                   // what the cache has to do with it
 	decoded  bool                     // the client's body came with a Content-Encoding
+	thread   dialect.Thread           // which it begins or goes on with
+	strayed  bool                     // candidates were skipped that do not keep the thread
 
 	again    *candidate // to be tried once more, after againIn
 	againIn  time.Duration

@@ -272,6 +272,8 @@ func TestForeignSignatures(t *testing.T) {
 		arrived int
 	}{
 		{refusal, true, "anthropic=bad_request anthropic=ok", 2},
+		{"messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. These blocks must remain as they were in the original response.",
+			true, "anthropic=bad_request anthropic=ok", 2},
 		{refusal, false, "anthropic=bad_request anthropic=bad_request", 2},
 		{"messages: roles must alternate", true, "anthropic=bad_request", 1},
 	} {
@@ -299,6 +301,34 @@ func TestForeignSignatures(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRefusedThoughtsInTranslation: a chat client's history is put to Anthropic
+// once more without the thoughts that it refuses, and without thinking in the
+// turn that began with one.
+func TestRefusedThoughtsInTranslation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bodies []string
+		r := foreignHome(t, func(w http.ResponseWriter, body string) {
+			bodies = append(bodies, body)
+			if strings.Contains(body, "signature") {
+				fixed(400, jsonType, `{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `+"`signature` in `thinking`"+` block"}}`)(w, nil)
+				return
+			}
+			fixed(200, jsonType, `{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`)(w, nil)
+		})
+		defer r.close()
+		got := r.post("/v1/chat/completions", `{"model":"m","max_tokens":9000,"reasoning_effort":"low","tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}],"messages":[{"role":"user","content":"hi"},
+			{"role":"assistant","content":null,"reasoning_details":[{"type":"reasoning.text","text":"hm","signature":"Zm9y","format":"anthropic-claude-v1"}],"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},
+			{"role":"tool","tool_call_id":"c","content":"x"}]}`)
+		const dropped = "messages[1].reasoning_details[0].text messages[1].reasoning_details[0].signature reasoning_effort"
+		if row := r.last(); outcomes(row) != "anthropic=bad_request anthropic=ok" || strings.Join(row.Dropped, " ") != dropped {
+			t.Errorf("%s, dropped %q: %s", outcomes(row), row.Dropped, got.body)
+		}
+		if len(bodies) != 2 || strings.Contains(bodies[1], "thinking") {
+			t.Errorf("%q", bodies)
+		}
+	})
 }
 
 // TestForeignTurnGoesOn: a client of Anthropic's whose turn another service

@@ -63,6 +63,7 @@ type Gateway struct {
 	log       *slog.Logger
 	set       atomic.Pointer[settings]
 	health    *health
+	threads   *threads
 	ledger    *caps.Ledger
 	sessions  *sessions
 	running   running
@@ -105,6 +106,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		log:       deps.Log,
 		pseudonym: newPseudonym(),
 		started:   time.Now(),
+		threads:   newThreads(),
 		buffers:   sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }},
 	}
 	g.set.Store(set)

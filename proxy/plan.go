@@ -61,8 +61,14 @@ type candidate struct {
 	failing  bool      // it failed this call and waits to be tried again
 	unedited bool      // our own edits are left out, since they may be what it refuses
 
-	thoughtless bool // it refused a thought that it did not sign, and is asked without any
-	reasons     bool // it refused what was guessed of it, as OpenAI's models that reason do
+	lessons
+}
+
+// lessons are what the refusals of a target said of how it wants to be asked.
+type lessons struct {
+	thoughtless bool      // it refused a thought that it did not sign, and is asked without any
+	reasons     bool      // it refused what was guessed of it, as OpenAI's models that reason do
+	most        llm.Count // the output limit that it named; unknown: none
 }
 
 // modelFor is the model name that goes upstream.
@@ -221,7 +227,7 @@ func (c *call) route() *problem {
 	}
 	if len(c.plan.targets) > 0 {
 		c.setDeadline()
-		return nil
+		return c.bindThread()
 	}
 	if refused != nil {
 		return &problem{code: codeUnauthorized, message: refused.Error()}

@@ -40,7 +40,7 @@ func (p problem) status() int {
 		return p.as
 	}
 	switch p.code {
-	case codeModelNotFound, codeNotFound:
+	case codeModelNotFound, codeNotFound, dialect.CodeThreadNotFound:
 		return http.StatusNotFound
 	case codeUnsupported, codeBadJSON:
 		return http.StatusBadRequest

@@ -279,6 +279,7 @@ func (c *call) settleWhole(a *attempt) {
 	c.charge(a)
 	c.sent.keep(a.end)
 	c.remember(a)
+	c.keepThread(a)
 	c.finish(store.StatusOK)
 	if !c.headed {
 		c.costHeaders()

@@ -266,14 +266,7 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 	}
 	switch fault {
 	case llm.RefusedRequest:
-		if t.words.reply == nil && t.words.dialect == llm.Anthropic && !t.thoughtless && dialect.RefusesThoughts(a.verdict.Text) {
-			t.thoughtless = true
-			c.again, c.againIn = t, 0
-			return stepOnward
-		}
-		if (t.words.reply != nil || t.clamp.Known) && !t.reasons && dialect.RefusesAsReasoning(a.verdict.Text) {
-			t.reasons = true
-			c.g.health.noteReasons(t.targetKey(c))
+		if c.learns(a) {
 			c.again, c.againIn = t, 0
 			return stepOnward
 		}
@@ -316,6 +309,23 @@ func (c *call) afterFault(a *attempt, fault llm.Fault) step {
 	}
 	c.leave(t.target)
 	return stepOnward
+}
+
+// learns tells whether a refusal says how the target wants to be asked instead,
+// which it did not know before.
+func (c *call) learns(a *attempt) bool {
+	t, text, before := a.c, a.verdict.Text, a.c.lessons
+	translated := t.words.reply != nil
+	switch {
+	case t.words.dialect == llm.Anthropic && dialect.RefusesThoughts(text):
+		t.thoughtless = true
+	case (translated || t.clamp.Known) && dialect.RefusesAsReasoning(text):
+		t.reasons = true
+		c.g.health.noteReasons(t.targetKey(c))
+	case translated && !t.most.Known:
+		t.most = dialect.NamedLimit(text)
+	}
+	return t.lessons != before
 }
 
 // repeatable tells whether the target may be asked for the same again. What a
@@ -385,6 +395,8 @@ func (c *call) whyNext(a *attempt, next step) string {
 		return "tried again without the thoughts of earlier turns"
 	case c.again == a.c && a.c.reasons:
 		return "tried again as one of OpenAI's models that reason"
+	case c.again == a.c && a.c.most.Known:
+		return "tried again with the output limit that it named"
 	case c.again == a.c && a.c.unedited:
 		return "tried again without llmgw's own edit"
 	case c.again == a.c:

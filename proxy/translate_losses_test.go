@@ -167,6 +167,37 @@ func TestNamesThatHideTheModel(t *testing.T) {
 	}
 }
 
+// A limit that the book does not know is learnt from the refusal, once a call.
+func TestRefusalsNameTheLimit(t *testing.T) {
+	const answer = `{"id":"c","object":"chat.completion","created":7,"model":"new","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`
+	const refusal = "max_tokens is too large: 32000. This model supports at most 16000 completion tokens, whereas you provided 32000."
+	for _, c := range []struct {
+		name, path, takes, want, edits string
+	}{
+		{"translated", "/v1/messages", `"max_tokens":16000`, "openai=bad_request openai=ok", "max_tokens"},
+		{"in vain", "/v1/messages", "nothing", "openai=bad_request openai=bad_request anthropic=ok", "model"},
+		{"the client's own words", "/v1/chat/completions", "nothing", "openai=bad_request", "model"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if body, _ := io.ReadAll(r.Body); strings.Contains(string(body), c.takes) {
+						fixed(200, jsonType, answer)(w, nil)
+						return
+					}
+					fixed(400, jsonType, `{"error":{"message":"`+refusal+`","type":"invalid_request_error","param":"max_tokens","code":"invalid_value"}}`)(w, nil)
+				})
+				r := newRig(t, []upstreamSpec{{name: "openai", dialect: llm.OpenAIChat, handler: h}, {name: "anthropic", dialect: llm.Anthropic}}, routed("openai/new", claude))
+				defer r.close()
+				got := r.post(c.path, `{"model":"m","max_tokens":32000,"messages":[{"role":"user","content":"hello"}]}`)
+				if row := r.last(); outcomes(row) != c.want || strings.Join(row.Edits, " ") != c.edits {
+					t.Errorf("%s, edits %q: %s", outcomes(row), row.Edits, got.body)
+				}
+			})
+		})
+	}
+}
+
 // What a target cannot be asked for is on record by its place, its kind and the
 // reason; told to drop it the call goes on without, and names it.
 func TestRefusedPartsAreNamed(t *testing.T) {

@@ -25,7 +25,7 @@ type wording struct {
 	reply   *dialect.Reply  // how the client wants the answer
 	changes dialect.Changes // what did not come over as it was
 	counted bool            // it asks for the usage of its stream, which not everybody understands
-	reasons bool            // it is worded for one of OpenAI's models that reason
+	learnt  lessons         // what it was worded after
 }
 
 // translated is what an attempt sent in its target's dialect, for the record.
@@ -54,11 +54,11 @@ func (c *call) speaks(up *upstream) bool {
 // returns false, the call is refused, or it goes on without, named.
 func (c *call) word(t *candidate) (bool, *problem) {
 	t.reasons = t.reasons || c.g.health.knownToReason(t.targetKey(c))
-	if t.words != nil && !(t.unedited && t.words.counted) && (t.words.reply == nil || t.words.reasons == t.reasons) {
+	if t.words != nil && !(t.unedited && t.words.counted) && (t.words.reply == nil || t.words.learnt == t.lessons) {
 		return true, nil
 	}
 	for _, o := range c.plan.targets {
-		if o.target == t.target && o.words != nil && o.unedited == t.unedited && o.reasons == t.reasons && o != t {
+		if o.target == t.target && o.words != nil && o.unedited == t.unedited && o.lessons == t.lessons && o != t {
 			t.words = o.words
 			return true, nil
 		}
@@ -128,9 +128,9 @@ func (c *call) translate(t *candidate) (*wording, error) {
 	to := dialect.Target{
 		Dialect: t.up.p.Dialect, Model: t.modelFor(c),
 		IncludeUsage: t.up.p.SupportsIncludeUsage() && !t.unedited, CacheControl: t.up.p.TakesCacheControl(), Thoughts: t.up.p.TakesThoughts(),
-		Reasons: t.reasons,
+		Reasons: t.reasons, Thoughtless: t.thoughtless, MaxOutput: t.most,
 	}
-	if p := c.set.prices.of(t.up, to.Model, time.Now()); p.known {
+	if p := c.set.prices.of(t.up, to.Model, time.Now()); p.known && !t.most.Known {
 		to.MaxOutput = p.price.MaxOutput()
 	}
 	enc, err := dialect.EncodeRequest(c.neutral, to)
@@ -142,7 +142,7 @@ func (c *call) translate(t *candidate) (*wording, error) {
 	if w.facts, err = dialect.Peek(w.dialect, w.op, w.body); err != nil {
 		return nil, fmt.Errorf("reading the translation: %w", err)
 	}
-	w.counted, w.reasons = w.facts.IncludeUsage, t.reasons
+	w.counted, w.learnt = w.facts.IncludeUsage, t.lessons
 	return w, nil
 }
 

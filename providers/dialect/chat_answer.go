@@ -265,7 +265,9 @@ func (w *jsonOut) chatSaidThoughts(parts []llm.Part, own bool) {
 	index := 0
 	for i := range parts {
 		if t := parts[i].Thought; t != nil {
-			w.chatDetail(t, index)
+			shown := *t
+			shown.Hidden = t.Text == ""
+			w.chatDetail(&shown, index)
 			index++
 		}
 	}
@@ -284,7 +286,9 @@ func (w *jsonOut) chatDetail(t *llm.Thought, index int) {
 		w.text("summary", t.Text)
 	default:
 		w.word("type", "reasoning.text")
-		w.text("text", t.Text)
+		if !t.Hidden {
+			w.text("text", t.Text)
+		}
 	}
 	if t.Signature != "" {
 		w.text("signature", t.Signature)

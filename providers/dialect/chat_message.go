@@ -205,6 +205,7 @@ func chatThought(o object, path string) llm.Part {
 	t := llm.Thought{Raw: o.whole, ID: o.string("id"), Signature: o.string("signature"), Encrypted: o.string("data")}
 	switch stringIn(o.peek("type")) {
 	case "reasoning.text":
+		t.Hidden = o.peek("text") == nil
 		t.Text = o.string("text")
 	case "reasoning.summary":
 		t.Text, t.Summary = o.string("summary"), true

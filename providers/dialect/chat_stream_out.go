@@ -28,6 +28,7 @@ type partOut struct {
 	number int
 	custom bool        // a call that takes free text
 	origin llm.Dialect // of a thought
+	shown  bool        // a thought of which text was told
 }
 
 func (c *chatEncoder) encode(out []byte, e *llm.Event) []byte {
@@ -39,7 +40,7 @@ func (c *chatEncoder) encode(out []byte, e *llm.Event) []byte {
 		c.part(e)
 	case llm.EventDelta, llm.EventSignature, llm.EventCitation:
 		if ch := c.choice(e.Choice); e.Index < len(ch.parts) {
-			c.delta(ch, ch.parts[e.Index], e)
+			c.delta(ch, &ch.parts[e.Index], e)
 		}
 	case llm.EventFinish:
 		c.choice(e.Choice).finish = e.Finish
@@ -139,7 +140,7 @@ func (c *chatEncoder) call(ch *chatOut, p partOut, call *llm.ToolCall) {
 }
 
 // delta writes what is added to a part.
-func (c *chatEncoder) delta(ch *chatOut, p partOut, e *llm.Event) {
+func (c *chatEncoder) delta(ch *chatOut, p *partOut, e *llm.Event) {
 	switch {
 	case e.Kind == llm.EventCitation:
 		if e.Citation.URL == "" {
@@ -148,15 +149,16 @@ func (c *chatEncoder) delta(ch *chatOut, p partOut, e *llm.Event) {
 		c.openDelta(ch)
 		c.chatAnnotations([]llm.Citation{*e.Citation})
 	case e.Kind == llm.EventSignature:
-		c.detail(ch, p, llm.Thought{Signature: e.Text})
+		c.detail(ch, *p, llm.Thought{Signature: e.Text, Hidden: !p.shown})
 		return
 	case p.kind == llm.Call:
 		c.openDelta(ch)
-		c.callDelta(p, e.Text)
+		c.callDelta(*p, e.Text)
 	case p.kind == llm.Thinking:
+		p.shown = p.shown || e.Text != ""
 		c.openDelta(ch)
 		c.text("reasoning_content", e.Text)
-		c.details(p, llm.Thought{Text: e.Text})
+		c.details(*p, llm.Thought{Text: e.Text})
 	case p.kind == llm.Text, p.kind == llm.Refusal:
 		c.openDelta(ch)
 		c.text(map[llm.PartKind]string{llm.Text: "content", llm.Refusal: "refusal"}[p.kind], e.Text)

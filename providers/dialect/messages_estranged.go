@@ -50,9 +50,11 @@ func ForeignParts(body []byte, model string, thoughts bool) []Edit {
 // RefusesThoughts tells whether an error of Anthropic's is about what the model
 // thought in earlier turns: "messages.1.content.0: Invalid `signature` in
 // `thinking` block", "messages.1.content.0.type: Expected `thinking` or
-// `redacted_thinking`, but found `tool_use`".
+// `redacted_thinking`, but found `tool_use`", "`thinking` or `redacted_thinking`
+// blocks in the latest assistant message cannot be modified" (2026-11).
 func RefusesThoughts(text string) bool {
-	return strings.Contains(text, "thinking") && (strings.Contains(text, "signature") || strings.Contains(text, "Expected"))
+	says := func(word string) bool { return strings.Contains(text, word) }
+	return says("thinking") && (says("signature") || says("Expected") || says("cannot be modified"))
 }
 
 // foreignMessages is a conversation that is walked.

@@ -183,7 +183,12 @@ func (s *messagesThoughts) take(parts []*llm.Part, p *llm.Part) []*llm.Part {
 		s.pieces = append(s.pieces, p)
 		return parts
 	}
-	if t.Origin != llm.Anthropic {
+	// A client that keeps only the last of a stream's pieces (openai-node 7 puts
+	// members that it does not know over one another) has a signature of a text
+	// that is gone, which Anthropic refuses. A thought that was not shown has no
+	// text to lose: it came without.
+	lost := t.Encrypted == "" && !t.Hidden && t.Text == "" && len(s.pieces) == 0
+	if t.Origin != llm.Anthropic || s.m.t.Thoughtless || lost {
 		s.drop()
 		s.lose(p)
 		return parts

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"llmgw/providers/llm"
@@ -164,4 +165,28 @@ func (e *encoder) nameUnreasoned(r *llm.Reasoning) {
 	case r.Effort == nil && !r.Budget.Known && r.Mode != "disabled":
 		e.change(Edited, "", llm.FieldEffort, why)
 	}
+}
+
+// limitsNamed are the words before the limit in refusals of a higher one, each
+// with the word that tells it from other refusals.
+var limitsNamed = []struct{ before, about string }{
+	{"model supports at most ", "completion tokens"},              // OpenAI: "This model supports at most 16384 completion tokens"
+	{" > ", "maximum allowed number of output tokens"},            // Anthropic: "max_tokens: 128000 > 64000, which is the …"
+	{"must be less than or equal to `", "value for `max_tokens`"}, // Groq, behind "`max_tokens` "
+}
+
+// NamedLimit is the most that a model generates, as a refusal of more tells;
+// unknown where it does not.
+func NamedLimit(text string) llm.Count {
+	for _, named := range limitsNamed {
+		_, rest, found := strings.Cut(text, named.before)
+		if !found || !strings.Contains(rest, named.about) {
+			continue
+		}
+		digits := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+		if n, err := strconv.ParseInt(rest[:max(digits, 0)], 10, 64); err == nil && n > 0 {
+			return llm.Tokens(n)
+		}
+	}
+	return llm.Count{}
 }

@@ -100,3 +100,20 @@ func manyTools(n int) string {
 	}
 	return `"tools":[` + b.String()[1:] + `]`
 }
+
+// A refusal of an output limit tells the highest, where it does.
+func TestNamedLimit(t *testing.T) {
+	for text, want := range map[string]int64{
+		"max_tokens is too large: 32000. This model supports at most 16384 completion tokens, whereas you provided 32000.":                  16384,
+		"max_tokens: 128000 > 64000, which is the maximum allowed number of output tokens for claude-sonnet-4-5":                            64000,
+		"`max_tokens` must be less than or equal to `32768`, the maximum value for `max_tokens` is less than the `context_window` for this": 32768,
+		"prompt is too long: 210000 tokens > 200000 maximum":                                                                                0,
+		"This model supports at most some completion tokens":                                                                                0,
+		"This model supports at most 5": 0,
+		"":                              0,
+	} {
+		if got := NamedLimit(text); got.N != want || got.Known != (want > 0) {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

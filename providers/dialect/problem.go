@@ -20,6 +20,12 @@ type Problem struct {
 	Param      string        // the member of the request that is to blame, or ""
 }
 
+// CodeThreadNotFound is the code of a call that goes on with a conversation
+// which nobody who may be asked keeps. Anthropic's SDKs read it from the
+// details of its error, and send the whole conversation
+// (anthropic-sdk-typescript 1.12, ThreadState).
+const CodeThreadNotFound = "thread_not_found"
+
 // CodeCapExceeded is the code of a call that a spend cap refused.
 const CodeCapExceeded = "cap_exceeded"
 
@@ -73,6 +79,8 @@ type anthropicProblem struct {
 	Error struct {
 		Type    string `json:"type"`
 		Message string `json:"message"`
+
+		Details map[string]string `json:"details,omitempty"`
 	} `json:"error"`
 	RequestID string `json:"request_id,omitempty"`
 }
@@ -89,6 +97,9 @@ func problemBody(d llm.Dialect, p Problem, callID string) []byte {
 	case llm.Anthropic:
 		body := anthropicProblem{Type: "error", RequestID: callID}
 		body.Error.Type, body.Error.Message = or(p.Type, anthropicType(p)), p.Message
+		if p.Code == CodeThreadNotFound {
+			body.Error.Details = map[string]string{"error_code": p.Code}
+		}
 		return marshal(body)
 	case llm.Gemini:
 		return marshal(map[string]any{"error": geminiProblem{p.Status, p.Message, or(p.Type, googleStatus(p))}})

@@ -54,6 +54,10 @@ type Target struct {
 	// name says: it has refused a call as they do ([RefusesAsReasoning]).
 	Reasons bool
 
+	// Thoughtless leaves out what the model thought in earlier turns, whoever
+	// signed it: it has refused a call for that ([RefusesThoughts]).
+	Thoughtless bool
+
 	// CacheControl tells that the provider takes Anthropic's cache markers in
 	// OpenAI's chat protocol (OpenRouter does; OpenAI refuses them).
 	CacheControl bool

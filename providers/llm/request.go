@@ -181,6 +181,7 @@ type Thought struct {
 	Signature string  // "" when there is none
 	Encrypted string  // reasoning that only the provider can read
 	Summary   bool    // Text is a summary
+	Hidden    bool    // the provider shows no text of it: "" is all there is
 	Origin    Dialect // who signed or encrypted it; "" when unknown
 	ID        string
 	Raw       Raw // all of it in the source's dialect, where that is more than a text
