@@ -245,10 +245,15 @@ func TestWordsOfClientsAreOnlyWords(t *testing.T) {
 	body := `{"model":"x\r\nX-Evil: 1\u001b[31m\u202e","messages":[{"role":"user","content":"hi"}]}`
 	got := g.raw("POST /p/pro%0d%0aX-Evil:%201%1b[31m/v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n" +
 		"User-Agent: \u009b31m\u202eagent\r\nX-Llmgw-Session: s\u009b31m\tx\r\nX-Llmgw-Tags: a=\u009b2J,b\r\n" +
-		"X-Llmgw-Call-Id: mine\r\nX-Llmgw-Error: mine\r\nX-Llmgw-Provider: mine\r\nConnection: close\r\n" +
+		"Connection: close\r\n" +
 		fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
 	if got.status != 200 || got.header.Get("X-Llmgw-Error") != "" || got.header.Get("X-Llmgw-Provider") != "openai" {
 		t.Errorf("%d %v\n%s", got.status, got.header, got.body)
+	}
+	mine := g.raw("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Llmgw-Call-Id: mine\r\nX-Llmgw-Provider: mine\r\n" +
+		fmt.Sprintf("Connection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+	if mine.status != 400 || mine.header.Get("X-Llmgw-Call-Id") == "mine" || mine.header.Get("X-Llmgw-Provider") != "" {
+		t.Errorf("headers that only llmgw sets: %d %v\n%s", mine.status, mine.header, mine.body)
 	}
 	for name, values := range got.header {
 		if name == "X-Evil" || strings.ContainsFunc(strings.Join(values, ""), func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -278,7 +283,7 @@ func TestNothingOfOursGoesUpstream(t *testing.T) {
 			{"Authorization", "Bearer " + own, "X-Api-Key", "sk-ant-client-own-key-12345678"},
 			{"Cookie", "k=" + own}, {"Proxy-Authorization", "Bearer " + own},
 		} {
-			headers = append(headers, "Anthropic-Version", "2023-06-01", "X-Llmgw-Project", "secret-project", "X-Llmgw-Future", "secret-future", "Connection", "X-Hop", "X-Hop", "secret-hop")
+			headers = append(headers, "Anthropic-Version", "2023-06-01", "X-Llmgw-Project", "secret-project", "X-Llmgw-Session", "secret-session", "Connection", "X-Hop", "X-Hop", "secret-hop")
 			g.post(path+"?key="+own+"&a=b&access_token="+own+"&k%65y="+own, strings.NewReader(`{"model":"any","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`), headers...)
 		}
 	}
