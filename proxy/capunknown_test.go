@@ -146,6 +146,26 @@ func TestOpenOutput(t *testing.T) {
 	}
 }
 
+// With the model's own limit in the configuration, that is what is held.
+func TestConfiguredOutputLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, err := price.Builtin().With(map[string]price.Override{"openai/mine": {Input: price.Of(10 * price.USD), Output: price.Of(100 * price.USD), MaxOutput: 2000}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, bothDialects, func(c *Config) {
+			capped("1.00", noClamp)(c)
+			c.Prices = book
+		})
+		defer r.close()
+		got := r.post("/v1/chat/completions", chat("openai/mine", false))
+		held := r.last().Attempts[0].Held.Money
+		if got.status != 200 || held < price.USD/5 || held > price.USD*22/100 {
+			t.Errorf("%d, held %s for 2,000 tokens at $100 a million: %s", got.status, held, got.body)
+		}
+	})
+}
+
 func refused(t *testing.T, got reply, words ...string) {
 	t.Helper()
 	if got.status != 402 {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"llmgw/providers/llm"
 )
 
 // The price book: see its head for its form and where its facts are from.
@@ -217,6 +219,12 @@ func (o Override) on(p Price, provider, model string) Price {
 		p = Price{Provider: provider, Model: model, rates: []rates{{}}}
 	}
 	p.Source, p.Checked = overridden, ""
+	if o.MaxOutput > 0 {
+		p.maxOutput = llm.Tokens(o.MaxOutput)
+	}
+	if o.Context > 0 {
+		p.window = llm.Tokens(o.Context)
+	}
 	p.rates = slices.Clone(p.rates)
 	for i := range p.rates {
 		r := &p.rates[i]

@@ -28,6 +28,13 @@ type Override struct {
 	CachedInput Amount `toml:"cached_input"` // prompt tokens read from the provider's cache
 	CacheWrite  Amount `toml:"cache_write"`  // prompt tokens written to it
 	Output      Amount `toml:"output"`       // generated tokens, reasoning included
+
+	// MaxOutput is how many tokens one answer can have: what a hard cap holds for
+	// a call that sets no limit. 0 keeps the built-in one.
+	MaxOutput int64 `toml:"max_output"`
+
+	// Context is how many tokens the model takes in. 0 keeps the built-in one.
+	Context int64 `toml:"context"`
 }
 
 // The values of Config.Unknown.
@@ -86,6 +93,14 @@ func (o Override) validate(table string) error {
 	}{{"input", o.Input}, {"cached_input", o.CachedInput}, {"cache_write", o.CacheWrite}, {"output", o.Output}} {
 		if err := plausible(p.amount.Money); err != nil {
 			errs = append(errs, fmt.Errorf("%s.%s: %w", table, p.key, err))
+		}
+	}
+	for _, l := range []struct {
+		key    string
+		tokens int64
+	}{{"max_output", o.MaxOutput}, {"context", o.Context}} {
+		if l.tokens < 0 {
+			errs = append(errs, fmt.Errorf("%s.%s: must not be negative", table, l.key))
 		}
 	}
 	return errors.Join(errs...)

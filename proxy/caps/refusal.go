@@ -76,7 +76,7 @@ func (r *Refusal) Hint() string {
 	case ReasonUnpriced:
 		return `give the model a price under [prices.model."provider/model"]`
 	case ReasonOutput:
-		return "send max_tokens, or let the cap put a limit in with clamp = true"
+		return "send max_tokens, give the model max_output under [prices.model.\"provider/model\"], or let the cap put a limit in with clamp = true"
 	case ReasonService:
 		return "ask for the standard service, or send the call where no hard cap counts it"
 	case ReasonUnmetered:
