@@ -221,10 +221,19 @@ func writeAttempts(w io.Writer, c *store.CallRow) error {
 		a := &c.Attempts[i]
 		rows = append(rows, []string{
 			fmt.Sprint(a.N), target(a.Provider, a.Model), "+" + millis(a.StartedAt.Sub(c.StartedAt)), attemptTook(a),
-			attemptOutcome(a), cost(a.Cost, a.CostSource), a.Error, a.Why,
+			attemptOutcome(a), attemptCost(a), a.Error, a.Why,
 		})
 	}
 	return writeTable(w, rows)
+}
+
+// attemptCost also says where it was more than a hard cap held.
+func attemptCost(a *store.Attempt) string {
+	text := cost(a.Cost, a.CostSource)
+	if a.Overrun.Known {
+		text = listWords(text, usd(a.Overrun.Money)+" more than was held")
+	}
+	return text
 }
 
 func attemptTook(a *store.Attempt) string {

@@ -229,7 +229,8 @@ func addUpSpend(ctx context.Context, r *store.Reader, q spendQuery) (*spendRepor
 		}
 	}
 	report.order()
-	return report, nil
+	report.overruns, err = r.Overruns(ctx, store.SumQuery{Since: q.since, Until: q.until, Filter: q.filter, Now: q.now})
+	return report, err
 }
 
 // daySpan is a stretch of time; day is empty where days don't matter.

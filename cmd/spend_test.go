@@ -97,6 +97,7 @@ func scriptSpending(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 1 {
 		changes[0].Attempts[0].Cost.Money++
 		changes[1].Attempts[0].Held = price.Of(price.USD / 1000)
+		changes[1].Attempts[0].Overrun = price.Of(price.USD * 15 / 10_000)
 	}
 	for _, c := range changes {
 		ts.Check(s.Commit(context.Background(), c))

@@ -20,6 +20,8 @@ type spendReport struct {
 	rows  []spendRow
 	total spendRow // without keys
 	caps  *capsReport
+
+	overruns store.Overruns
 }
 
 // spendRow is what was spent under one combination of keys.
@@ -150,8 +152,14 @@ func (s *spendReport) writeJSON(w io.Writer) error {
 		TotalUSD string       `json:"total_usd"`
 		Rows     []spendRow   `json:"rows"`
 		Totals   spendNumbers `json:"totals"`
+
+		OverrunCalls int64  `json:"overrun_calls"` // that cost more than a hard cap held for them
+		OverrunUSD   string `json:"overrun_usd"`   // by which they did
 		*capsReport
-	}{jsonTime(s.query.since), jsonTime(s.query.until), "USD", s.total.sum.Cost.String(), rows, s.total.numbers(), s.caps})
+	}{
+		jsonTime(s.query.since), jsonTime(s.query.until), "USD", s.total.sum.Cost.String(), rows, s.total.numbers(),
+		s.overruns.Calls, s.overruns.Cost.String(), s.caps,
+	})
 }
 
 // writeSafeJSON writes JSON for people and programs.

@@ -23,6 +23,7 @@ func (r *spendReport) summary(s screen, f spendFlags) []string {
 	add(t.Plan != 0, "plan       %s more, had calls on a subscription been charged", usd(t.Plan))
 	add(t.CacheHits > 0, "cache      saved %s in %s", usd(t.Saved), count(t.CacheHits, "hit"))
 	add(t.FailedAttempts > 0, "failed     %s; what was billed for them is in it", count(t.FailedAttempts, "attempt"))
+	add(r.overruns.Calls > 0, "%s", overrunWords(r.overruns))
 	lines = append(lines, "same numbers, exact: "+f.commandLine())
 	for i, line := range lines {
 		line = store.Clean(line)
@@ -32,6 +33,12 @@ func (r *spendReport) summary(s screen, f spendFlags) []string {
 		lines[i] = line
 	}
 	return lines
+}
+
+// overrunWords say what a cap could not hold: a provider charged more than it
+// says it can.
+func overrunWords(o store.Overruns) string {
+	return fmt.Sprintf("overrun    %s cost more than was held: %s more, see --check", count(o.Calls, "call"), usd(o.Cost))
 }
 
 // span says in local time what is added up.

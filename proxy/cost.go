@@ -74,6 +74,7 @@ func (c *call) charge(a *attempt) {
 	c.nameLosses(a)
 	c.price(a, &res)
 	a.chargeHeld()
+	row.Overrun = a.c.hold.Over(row.Cost)
 	if !plausible {
 		row.Why = "usage_not_believable: more tokens than a call can have; they count as unknown"
 	}

@@ -57,11 +57,7 @@ func (r *Reader) Audit(ctx context.Context, since, until time.Time, report func(
 				done.Attempts++
 			}
 			for _, f := range c.Attempts[i].audit() {
-				within, err := r.withinThen(ctx, f, &c.Attempts[i])
-				if err == nil && !within {
-					err = report(f)
-				}
-				if err != nil {
+				if err := report(f); err != nil {
 					return err
 				}
 			}
@@ -72,20 +68,6 @@ func (r *Reader) Audit(ctx context.Context, since, until time.Time, report func(
 		return nil
 	})
 	return done, err
-}
-
-// withinThen tells whether an overrun is none: what was held was enough for
-// what the attempt cost until it was charged anew.
-func (r *Reader) withinThen(ctx context.Context, f Finding, a *Attempt) (within bool, err error) {
-	if f.Kind != FindingOverrun {
-		return false, nil
-	}
-	err = r.each(ctx, func(f *fields) error {
-		cost := f.amount()
-		within = !cost.Known || cost.Money <= a.Held.Money
-		return nil
-	}, "SELECT cost FROM repriced WHERE k = (SELECT n FROM calls WHERE id = ?) * 1024 + ? ORDER BY reprice LIMIT 1", a.CallID, a.N)
-	return within, err
 }
 
 // AuditRollups reports the rollups that are not the sum of their rows, for the
@@ -157,8 +139,9 @@ func (a *Attempt) audit() (found []Finding) {
 			Kind: kind, Call: a.CallID, N: a.N, Recorded: recorded, Computed: computed, Text: fmt.Sprintf(format, args...),
 		})
 	}
-	if a.Held.Known && a.Cost.Known && a.Cost.Money > a.Held.Money {
-		add(FindingOverrun, a.Cost, a.Held, "cost %s, only %s was held for it", words(a.Cost), words(a.Held))
+	if a.Overrun.Known { // of what it cost then
+		cost := price.Of(a.Held.Money + a.Overrun.Money)
+		add(FindingOverrun, cost, a.Held, "cost %s, only %s was held for it", words(cost), words(a.Held))
 	}
 	if fixed, ok := a.fixedCost(); ok {
 		if a.Cost != fixed && (a.Cost.Known || fixed.Money != 0) {

@@ -45,7 +45,8 @@ func TestAuditOfAttempts(t *testing.T) {
 		{"of estimated usage", func(a *Attempt) { a.CostSource = CostEstimated }, ""},
 		{"a hold", func(a *Attempt) { a.Usage, a.Cost, a.CostSource = llm.Usage{}, a.Held, CostEstimated }, ""},
 		{"not the hold", func(a *Attempt) { a.Usage, a.CostSource = llm.Usage{}, CostEstimated }, "as the hold that was charged it is $0.1"},
-		{"an overrun", func(a *Attempt) { a.Held = price.Of(a.Cost.Money - 1) }, "cost $0.0016, only $0.001599999999 was held"},
+		{"an overrun", func(a *Attempt) { a.Held, a.Overrun = price.Of(a.Cost.Money-1), price.Of(1) }, "cost $0.0016, only $0.001599999999 was held"},
+		{"more than was expected", func(a *Attempt) { a.Held = price.Of(a.Cost.Money - 1) }, ""}, // no cap held its bound
 		{"all of the hold", func(a *Attempt) { a.Held = a.Cost }, ""},
 		{"on a plan", func(a *Attempt) { a.Worth, a.Cost, a.CostSource = a.Cost, price.Of(0), CostPlan }, ""},
 		{"on a plan, charged", func(a *Attempt) { a.Worth, a.CostSource = a.Cost, CostPlan }, "on a plan it is 0"},

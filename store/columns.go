@@ -41,7 +41,7 @@ var (
 		"duration_us", "first_token_us", "outcome", "http_status", "error", "skipped", "why",
 		"upstream_request_id", "model_reported", "finish_reason",
 		"input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
-		"usage_more", "cost", "cost_source", "worth",
+		"usage_more", "cost", "cost_source", "worth", "overrun",
 		"dns_us", "dial_us", "tls_us", "wait_us", "sent_bytes", "received_bytes", "reused",
 	}
 	callColumns    = slices.Concat(callHead, callRest)
@@ -187,6 +187,7 @@ func (s *stmt) addAttemptRest(a *Attempt) error {
 	s.add(orNull(int64(a.Cost.Money), !a.Cost.Known))
 	s.add(a.CostSource)
 	s.add(orNull(int64(a.Worth.Money), !a.Worth.Known))
+	s.add(orNull(int64(a.Overrun.Money), !a.Overrun.Known))
 	for _, d := range [...]time.Duration{a.DNS, a.Dial, a.TLS, a.Wait} {
 		s.add(span(d))
 	}
@@ -212,7 +213,7 @@ func readAttempt(row []driver.Value) (int64, Attempt, error) {
 	var more usageMore
 	r.json(&more)
 	more.unpack(&a.Usage)
-	a.Cost, a.CostSource, a.Worth = r.amount(), r.text(), r.amount()
+	a.Cost, a.CostSource, a.Worth, a.Overrun = r.amount(), r.text(), r.amount(), r.amount()
 	a.DNS, a.Dial, a.TLS, a.Wait = r.span(), r.span(), r.span(), r.span()
 	a.SentBytes, a.ReceivedBytes, a.Reused = r.int(), r.int(), r.bit()
 	return k >> attemptBits, a, r.err

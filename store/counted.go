@@ -13,13 +13,16 @@ const selectCounted = `SELECT c.id, c.started_at, c.project, c.client, c.session
 	FROM calls c LEFT JOIN attempts a ON a.k BETWEEN c.n * 1024 AND c.n * 1024 + 1023
 	WHERE c.id >= ? AND c.id < ? AND c.started_at >= ? AND c.started_at < ? ORDER BY c.id, a.k`
 
+// endOfTime is after all that is on record: the year 2255.
+var endOfTime = time.UnixMicro(9e15)
+
 // eachCounted calls f for each call that arrived from since until until (zero:
 // no bound), with its attempts; only what selectCounted names is set in them.
 // They are f's until it returns.
 func (r *Reader) eachCounted(ctx context.Context, since, until time.Time, f func(c *Call, attempts []*Attempt) error) error {
 	last := until
 	if until.IsZero() {
-		last = time.UnixMicro(9e15) // the year 2255
+		last = endOfTime
 	}
 	var call *Call
 	var attempts []*Attempt

@@ -58,10 +58,10 @@ func (q *Query) leaveOut(ctx context.Context, tx *sql.Tx, numbers []int64, list 
 		return err
 	}
 	for i := range list {
-		list[i].left = !selected[attemptKey(numbers[i], 0)]
+		list[i].left = map[int]bool{0: !selected[attemptKey(numbers[i], 0)]}
 		for j := range list[i].Attempts {
-			a := &list[i].Attempts[j]
-			a.left = !selected[attemptKey(numbers[i], a.N)]
+			n := list[i].Attempts[j].N
+			list[i].left[n] = !selected[attemptKey(numbers[i], n)]
 		}
 	}
 	return nil

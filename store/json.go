@@ -76,6 +76,7 @@ type attemptJSON struct {
 	CostSource        *string   `json:"cost_source"`
 	HeldUSD           *string   `json:"held_usd"`
 	WorthUSD          *string   `json:"worth_usd"`
+	OverrunUSD        *string   `json:"overrun_usd"`
 }
 
 type usageJSON struct {
@@ -125,6 +126,7 @@ func attemptOf(a *Attempt) attemptJSON {
 		UpstreamRequestID: textOrNull(a.UpstreamRequestID), ModelReported: textOrNull(a.ModelReported),
 		FinishReason: textOrNull(a.Finish), Usage: usageOf(&a.Usage), CostUSD: usdOrNull(a.Cost),
 		CostSource: textOrNull(a.CostSource), HeldUSD: usdOrNull(a.Held), WorthUSD: usdOrNull(a.Worth),
+		OverrunUSD: usdOrNull(a.Overrun),
 	}
 }
 

@@ -127,12 +127,14 @@ type Attempt struct {
 	Held       price.Amount // set aside before it was sent; unknown: nothing was
 	Worth      price.Amount // what it would have cost outside a subscription
 
+	// Overrun is by how much it cost more than a hard cap held for it, as it was
+	// charged first; unknown where it did not.
+	Overrun price.Amount
+
 	DNS, Dial, TLS, Wait time.Duration // phases; below zero: did not happen or unknown
 	SentBytes            int64
 	ReceivedBytes        int64
 	Reused               bool // the connection was
-
-	left bool // a filter that goes by place selects another part of its call
 }
 
 // Charged tells whether the attempt costs something, known or not. One that
@@ -201,7 +203,9 @@ type CallRow struct {
 	Call
 	Attempts []Attempt
 
-	left bool // as in Attempt: it does not count as a call
+	// left is what a filter that goes by place does not select: numbers of
+	// attempts, 0 for that it is a call.
+	left map[int]bool
 }
 
 // NewID mints the ULID of a call that started at t. Ids of one process sort in

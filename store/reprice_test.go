@@ -325,6 +325,9 @@ func TestRepricedIsNoOverrun(t *testing.T) {
 		c, a := priced()
 		c.ID = NewID(epoch.Add(time.Duration(i) * time.Second))
 		a.CallID, a.Held = c.ID, price.Of(held)
+		if over := a.Cost.Money - held; over > 0 {
+			a.Overrun = price.Of(over)
+		}
 		commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
 	}
 	overruns := func() (n int) {

@@ -27,7 +27,7 @@ func (r *Reader) EachAttempt(ctx context.Context, q Query, f func(*CallRow, *Att
 	return r.EachCall(ctx, q, func(c CallRow) error {
 		for i := range c.Attempts {
 			a := &c.Attempts[i]
-			if a.left || a.StartedAt.Before(since) || !q.Until.IsZero() && !a.StartedAt.Before(q.Until) {
+			if c.left[a.N] || a.StartedAt.Before(since) || !q.Until.IsZero() && !a.StartedAt.Before(q.Until) {
 				continue
 			}
 			if err := f(&c, a); err != nil {

@@ -184,15 +184,15 @@ func (r *Reader) addRows(ctx context.Context, f *fold, q SumQuery, since, until 
 	within := func(t time.Time) bool {
 		return (since.IsZero() || !t.Before(since)) && (until.IsZero() || t.Before(until))
 	}
-	add := func(c *Call, left bool, attempts []*Attempt) {
-		list := sharesOf(c, attempts, !left && within(c.StartedAt), func(a *Attempt) bool { return !a.left && within(a.StartedAt) })
+	add := func(c *Call, left map[int]bool, attempts []*Attempt) {
+		list := sharesOf(c, attempts, !left[0] && within(c.StartedAt), func(a *Attempt) bool { return !left[a.N] && within(a.StartedAt) })
 		for i := range list {
 			f.add(c, list[i].key, &list[i].sum)
 		}
 	}
 	if q.Filter.Empty() && !f.needsTags {
 		return r.eachCounted(ctx, arrived, until, func(c *Call, attempts []*Attempt) error {
-			add(c, false, attempts)
+			add(c, nil, attempts)
 			return nil
 		})
 	}

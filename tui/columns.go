@@ -154,6 +154,10 @@ func (c columns) numbers(n *line, r *store.CallRow, v *view) {
 	cell(k.tokens(r.Usage.Input), c.in)
 	cell(v.output(r), c.out)
 	cell(rate(r), c.rate)
+	if r.Overrun().Known && c.cost > 0 {
+		n.add(style{}, "!"+k.fitRight(k.cost(r.Cost, r.CostSource), c.cost-1))
+		return
+	}
 	cell(k.cost(r.Cost, r.CostSource), c.cost)
 }
 

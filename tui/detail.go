@@ -360,6 +360,8 @@ func heldFor(c *store.CallRow) string {
 		return ""
 	case c.Running():
 		return usd(sum) + " while it runs"
+	case c.Overrun().Known:
+		return usd(sum) + " was not enough: it cost " + exactly(c.Overrun().Money) + " more than a cap held for it (overrun, !)"
 	}
 	return usd(sum) + ", released"
 }

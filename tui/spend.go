@@ -69,6 +69,8 @@ type spendData struct {
 	rows   []spendRow
 	total  store.Sum
 
+	overruns store.Overruns
+
 	today    price.Money
 	quarters []price.Money // of today, an element for each quarter of an hour until now
 	burn     price.Amount  // an hour, by the last 15 minutes; unknown before there are 5 of them
@@ -102,6 +104,9 @@ func readSpend(ctx context.Context, r *store.Reader, w want, now time.Time) (*sp
 	}
 	for i := range d.rows {
 		addSum(&d.total, &d.rows[i].sum)
+	}
+	if d.overruns, err = r.Overruns(ctx, store.SumQuery{Since: since, Now: now}); err != nil {
+		return nil, err
 	}
 	return d, d.readBurn(ctx, r, now)
 }

@@ -181,6 +181,7 @@ func (d *spendData) notes(k *look, a area) []string {
 	}
 	add(t.Estimated != 0, "estimated %s%s", k.approx, exactly(t.Estimated))
 	add(t.UnpricedCalls > 0, "unpriced calls, not in it: %s", grouped(t.UnpricedCalls))
+	add(d.overruns.Calls > 0, "overruns %s in %s calls", exactly(d.overruns.Cost), grouped(d.overruns.Calls))
 	add(t.CacheHits > 0, "saved by cache %s", exactly(t.Saved))
 	add(t.Plan != 0, "on subscriptions worth %s", exactly(t.Plan))
 	add(t.FailedAttempts > 0, "failed attempts %s", grouped(t.FailedAttempts))
