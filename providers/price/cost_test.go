@@ -235,7 +235,7 @@ func TestSFU5InconsistentCountsNeverGoNegative(t *testing.T) {
 		usage llm.Usage
 		want  string
 	}{
-		{"more cached than input", llm.Usage{Input: llm.Tokens(50), CachedInput: llm.Tokens(100), Output: llm.Tokens(0)}, "0.000125"},
+		{"more cached than input", llm.Usage{Input: llm.Tokens(50), CachedInput: llm.Tokens(100), Output: llm.Tokens(0)}, "0.00025"}, // all of both
 		{"more thinking than output", llm.Usage{Input: llm.Tokens(0), Output: llm.Tokens(10), Reasoning: llm.Tokens(30)}, "0.0003"},
 		{"negative input", llm.Usage{Input: llm.Tokens(-500), Output: llm.Tokens(10)}, "0.0001"},
 		{"negative cached", llm.Usage{Input: llm.Tokens(100), CachedInput: llm.Tokens(-100), Output: llm.Tokens(0)}, "0.00025"},

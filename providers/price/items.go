@@ -161,8 +161,12 @@ func (it *items) prompt(u *llm.Usage, e *extra) (consistent bool) {
 		both = min(-rest, it[InputVideo])
 		it[InputVideo], rest = it[InputVideo]-both, rest+both
 	}
-	it[Input] = max(rest, 0)
-	return consistent && rest >= 0
+	if rest < 0 {
+		it[Input] = input // the parts seem to be counted beside it
+		return false
+	}
+	it[Input] = rest
+	return consistent
 }
 
 // answer takes the output apart.
