@@ -86,3 +86,57 @@ func TestLogsFollowShowsEachCallOnceItEnded(t *testing.T) {
 		t.Errorf("an interrupt is the ordinary end, not %v", err)
 	}
 }
+
+// A followed log goes on with the file that takes the place of the one it reads.
+func TestLogsFollowAReplacedFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files that are open cannot be moved there")
+	}
+	path := filepath.Join(t.TempDir(), "rec.db")
+	record := func(n int) {
+		t.Helper()
+		s, err := store.Open(path, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now()
+		c := store.Call{
+			ID: store.NewID(at)[:10] + strings.Repeat("0", 15) + string(rune('0'+n)), StartedAt: at, FinishedAt: at, FirstToken: -1,
+			Dialect: llm.OpenAIChat, Endpoint: "chat", ModelRequested: "m", Status: store.StatusOK,
+		}
+		if err := s.Commit(t.Context(), store.Change{Call: &c, Final: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(1)
+	logs := exec.Command("llmgw", "logs", "-f", "--db", path, "--format", "jsonl")
+	logs.Env = append(os.Environ(), "LLMGW_CONFIG=")
+	out, err := logs.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := logs.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for n := 1; n <= 2; n++ {
+		if !lines.Scan() || !strings.Contains(lines.Text(), strings.Repeat("0", 15)+string(rune('0'+n))) {
+			t.Fatalf("line %d is %q, %v", n, lines.Text(), lines.Err())
+		}
+		if n == 1 {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			record(2)
+		}
+	}
+	if err := logs.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := logs.Wait(); err != nil {
+		t.Errorf("an interrupt is the ordinary end, not %v", err)
+	}
+}

@@ -50,7 +50,7 @@ func (g *globals) logs(ctx context.Context, f logsFlags) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it only read
 	// Asked before the calls are read: what changes in between is then looked
 	// at twice, not never.
 	changes, err := r.Changed(ctx)
@@ -62,7 +62,7 @@ func (g *globals) logs(ctx context.Context, f logsFlags) error {
 		return out.write(shown.unseen(calls, f.follow))
 	})
 	if err == nil && f.follow {
-		err = follow(ctx, r, q, changes, shown, out)
+		r, err = g.follow(ctx, r, q, changes, shown, out)
 	}
 	return errors.Join(err, out.close())
 }
@@ -114,23 +114,60 @@ func listCalls(ctx context.Context, r *store.Reader, q store.Query, f func([]sto
 	return f(page)
 }
 
-// follow writes calls as they end. An interrupt is its ordinary end.
-func follow(ctx context.Context, r *store.Reader, q store.Query, changes int64, shown *followed, out callWriter) error {
+// follow writes calls as they end, also of the file that takes the place of the
+// one it reads; it returns the reader of that. An interrupt is its ordinary end.
+func (g *globals) follow(ctx context.Context, r *store.Reader, q store.Query, changes int64, shown *followed, out callWriter) (*store.Reader, error) {
 	q.Limit, q.Ascending = -1, true
-	for {
+	for looked := time.Now(); ; looked = time.Now() {
 		now, err := r.Wait(ctx, changes)
+		if errors.Is(err, store.ErrGone) || errors.Is(err, store.ErrReplaced) {
+			g.say("%v", err)
+			if r, err = reopen(ctx, r); err == nil {
+				g.say("going on with the new %s", r.Path())
+				changes, q.Since = -1, later(q.Since, looked)
+				continue
+			}
+		}
 		if err == nil {
-			q.ChangedAfter, q.Now = changes, time.Now()
+			q.ChangedAfter, q.Now = max(changes, 0), time.Now()
 			changes = now
 			err = listCalls(ctx, r, q, func(calls []store.CallRow) error { return out.write(shown.unseen(calls, true)) })
 		}
 		if errors.Is(err, context.Canceled) {
-			return nil
+			return r, nil
 		}
 		if err != nil {
-			return err
+			return r, err
 		}
 	}
+}
+
+// reopen waits until there is a record where r's was, and returns its reader.
+func reopen(ctx context.Context, r *store.Reader) (*store.Reader, error) {
+	path := r.Named()
+	poll := time.NewTicker(time.Second)
+	defer poll.Stop()
+	for {
+		again, err := store.OpenReader(path)
+		if err == nil {
+			return again, r.Close()
+		}
+		if !errors.Is(err, store.ErrNoDatabase) {
+			return r, err
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // followed remembers which of the latest calls were shown: a call's row may be

@@ -19,6 +19,10 @@ var (
 	ErrNotFound = errors.New("not on record")
 	// ErrNoDatabase is returned by readers while nothing was recorded yet.
 	ErrNoDatabase = errors.New("there is no record yet")
+	// ErrGone is returned by readers whose file was deleted or moved away.
+	ErrGone = errors.New("it was deleted or moved away")
+	// ErrReplaced is returned by readers when another file has the name of theirs.
+	ErrReplaced = errors.New("another file has taken its place")
 	// ErrNotRunning is returned by [SendCommand] when no server owns the file.
 	ErrNotRunning = errors.New("no llmgw serve is running on this database")
 	// ErrNoAnswer is returned by [SendCommand] when the server stays silent.
@@ -60,6 +64,8 @@ func (e *FileError) Hint() string {
 		return "name another file with --db or [store] path"
 	case code == sqlite3.SQLITE_IOERR:
 		return "is this a file, and on a disk of this machine?"
+	case errors.Is(e.Err, ErrGone):
+		return "put it back, or let `llmgw serve` begin a new one"
 	case errors.Is(e.Err, ErrNoDatabase):
 		return "start `llmgw serve`, or name another file with --db"
 	}

@@ -14,17 +14,23 @@ import (
 )
 
 // waitPoll is how often [Reader.Wait] looks: a commit is seen after 50 ms at
-// the median for less than one per cent of a core.
-const waitPoll = 100 * time.Millisecond
+// the median for less than one per cent of a core. Each so many looks it sees
+// whether its file is still there.
+const (
+	waitPoll    = 100 * time.Millisecond
+	presentEach = 10
+)
 
 // Reader reads the record: beside a running server, after it stopped and after
 // it crashed. It holds no transaction between calls, since that would keep the
 // write-ahead log from shrinking. Its methods may be called at once from many
 // goroutines.
 type Reader struct {
-	path string
-	db   *sql.DB
-	zstd *zstd.Decoder
+	path  string
+	named string      // what path was called when it was opened
+	file  os.FileInfo // of what was there then
+	db    *sql.DB
+	zstd  *zstd.Decoder
 
 	mu     sync.Mutex // guards what follows
 	watch  *sql.Conn  // pinned: data_version is about one connection
@@ -44,6 +50,7 @@ func OpenReader(path string) (*Reader, error) {
 	if err != nil {
 		return nil, &FileError{Op: "reading", Path: path, Err: err}
 	}
+	named := path
 	if path, err = realPath(path); err != nil {
 		return nil, &FileError{Op: "reading", Path: path, Err: err}
 	}
@@ -53,7 +60,7 @@ func OpenReader(path string) (*Reader, error) {
 	}
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(2)
-	r := &Reader{path: path, db: db}
+	r := &Reader{path: path, named: named, file: info, db: db}
 	if err := r.start(ctx); err != nil {
 		err = errors.Join(err, db.Close())
 		if _, newer := errors.AsType[*NewerError](err); newer {
@@ -112,6 +119,9 @@ func (r *Reader) checkSchema(ctx context.Context) error {
 // Path is the file that is read.
 func (r *Reader) Path() string { return r.path }
 
+// Named is what the file was called when it was opened.
+func (r *Reader) Named() string { return r.named }
+
 // Close ends the connections.
 func (r *Reader) Close() error {
 	r.zstd.Close()
@@ -141,15 +151,20 @@ func (r *Reader) Changed(ctx context.Context) (int64, error) {
 	return change, nil
 }
 
-// Wait returns the change sequence as soon as it is above since, or ctx's
-// error. It looks ten times a second.
+// Wait returns the change sequence as soon as it is above since, ctx's error, or
+// that of [Reader.Present]. It looks ten times a second.
 func (r *Reader) Wait(ctx context.Context, since int64) (int64, error) {
 	poll := time.NewTicker(waitPoll)
 	defer poll.Stop()
-	for {
+	for looks := 1; ; looks++ {
 		change, err := r.Changed(ctx)
 		if err != nil || change > since {
 			return change, err
+		}
+		if looks%presentEach == 0 {
+			if err := r.Present(); err != nil {
+				return 0, err
+			}
 		}
 		select {
 		case <-poll.C:

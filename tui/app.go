@@ -26,6 +26,7 @@ type app struct {
 	help   help
 
 	snap   *snapshot // what is shown
+	file   int       // of what was shown before
 	frozen frozen
 	now    time.Time // of what is shown
 	want   want
@@ -106,8 +107,9 @@ func (m *app) take(msg tea.Msg) tea.Cmd {
 	case tea.MouseMsg:
 		return m.mouse(msg)
 	case snapshotMsg:
+		said := m.moved(msg)
 		m.show(msg)
-		return m.feed.next()
+		return tea.Batch(said, m.feed.next())
 	case tickMsg:
 		m.ticking = false
 	case toastMsg:
@@ -131,6 +133,14 @@ func (m *app) take(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
+// moved says which file is read from now on, where that is another one.
+func (m *app) moved(s *snapshot) tea.Cmd {
+	if m.frozen.on || m.snap.path == "" || s.file == m.snap.file || s.err != nil {
+		return nil
+	}
+	return m.say("now reading " + m.look.outside(s.path, m.w))
+}
+
 // show takes a snapshot, or keeps it for later while the screen is frozen and
 // takes only what that lacks.
 func (m *app) show(s *snapshot) {
@@ -148,6 +158,11 @@ func (m *app) settle() {
 		m.focus, m.zoomed = paneList, false // the terminal became too small for that pane
 	}
 	m.layout = arrange(m.w, m.h, m.screen, m.focus, m.zoomed)
+	if before := m.file; before != m.snap.file {
+		if m.file = m.snap.file; before > 0 {
+			m.restart()
+		}
+	}
 	m.calls.settle(m.snap, m.layout, len(m.notices(m.layout.body.w))+m.prompt.extra())
 	m.wish()
 	if m.want != m.feed.wanted() {

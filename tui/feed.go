@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 	"time"
 
@@ -20,8 +19,8 @@ const (
 	pollEvery    = 150 * time.Millisecond
 	pollBusy     = 180 * time.Millisecond // after something new
 	pollUnseen   = time.Second
-	serverEvery  = 2 * time.Second // whether a server lives, and which
-	totalsEvery  = time.Second     // header figures and reports, while things change
+	serverEvery  = time.Second // whether a server lives, and which, and whether the file is the same
+	totalsEvery  = time.Second // header figures and reports, while things change
 	totalsAtRest = 30 * time.Second
 	retryEvery   = 5 * time.Second
 	countAtMost  = 150 * time.Millisecond // for counting what matches a filter
@@ -42,6 +41,7 @@ type feed struct {
 	// Of the goroutine that reads.
 	r        *store.Reader
 	last     *snapshot
+	opened   string    // path that was read before
 	read     bool      // last holds something
 	serverAt time.Time // of the last look at the server
 	totalsAt time.Time // of the last header figures
@@ -171,8 +171,8 @@ func (f *feed) end() {
 func (f *feed) failed(err error, w want, now time.Time) *snapshot {
 	s := *f.last
 	s.err, s.at, s.want, s.retryAt, f.more = err, now, w, now.Add(retryEvery), false
-	if errors.Is(err, store.ErrNoDatabase) {
-		s.retryAt = now.Add(totalsEvery) // nothing is wrong, nobody has called yet
+	if errors.Is(err, store.ErrNoDatabase) || errors.Is(err, store.ErrGone) {
+		s.retryAt = now.Add(totalsEvery) // nobody has called yet, or somebody moves files
 	}
 	f.close()
 	return &s
@@ -205,26 +205,40 @@ func (f *feed) changed(ctx context.Context, now time.Time) (bool, error) {
 	return change != f.last.changed || f.behind && age >= totalsEvery || age >= totalsAtRest, nil
 }
 
-// open opens the record that is to be read now.
+// open opens the record that is to be read now: the one that was read before
+// until a server lives on another.
 func (f *feed) open() error {
-	path, _, err := f.opt.Record()
+	path, served, err := f.opt.Record()
 	if err != nil {
 		return err
 	}
-	if path != f.last.path {
-		f.last = &snapshot{path: path}
+	if f.opened != "" && !served {
+		path = f.opened
 	}
-	f.r, err = store.OpenReader(path)
+	if path != f.last.path {
+		f.begun(path)
+	}
 	f.totalsAt, f.serverAt = time.Time{}, time.Time{}
+	if f.r, err = store.OpenReader(path); err == nil {
+		f.opened = path
+	} else if errors.Is(err, store.ErrNoDatabase) && path == f.opened {
+		err = &store.FileError{Op: "reading", Path: path, Err: store.ErrGone}
+	}
 	return err
+}
+
+// begun forgets what was read of another file.
+func (f *feed) begun(path string) {
+	f.last, f.read = &snapshot{path: path, file: f.last.file + 1}, false
 }
 
 // lookAround sees whether the server came, went or is another one, and
 // whether there is by now a better record to read.
 func (f *feed) lookAround(ctx context.Context, now time.Time) (moved bool, err error) {
 	f.serverAt = now
-	if _, err := os.Stat(f.last.path); err != nil {
+	if err := f.r.Present(); err != nil {
 		f.close()
+		f.begun(f.last.path)
 		return true, f.open()
 	}
 	server, err := f.r.Server(ctx)

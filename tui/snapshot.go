@@ -15,6 +15,7 @@ type snapshot struct {
 
 	retryAt time.Time // when it is tried again
 	path    string    // of the record; empty while there is none
+	file    int       // grows with each other file, also at the same path
 	server  store.Server
 	changed int64
 

@@ -149,3 +149,55 @@ func TestScreenFollowsTheServer(t *testing.T) {
 	closeStore(t, s)
 	expect("it went", young.Path())
 }
+
+// A record that is replaced is read anew from its newest call on; one that is
+// deleted says so, and the screen comes alive when it is back. No other file is
+// shown meanwhile.
+func TestScreenOfAFileThatWasReplaced(t *testing.T) {
+	first, second := fixture(t), openFixture(t)
+	commit(t, second, specs[4].change(4))
+	closeStore(t, first)
+	closeStore(t, second)
+	dir := t.TempDir()
+	path, aside := filepath.Join(dir, "rec.db"), filepath.Join(dir, "aside.db")
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(first.Path(), path)
+	configured := path
+	o := options("", 80, 24)
+	o.Record = func() (string, bool, error) { return configured, false, nil }
+	now := testNow
+	o.Now = func() time.Time { return now }
+	f := newFeed(t.Context(), o)
+	defer f.close()
+	m := newApp(t.Context(), o, f)
+	look := func(has, lacks string) {
+		t.Helper()
+		now = now.Add(serverEvery)
+		m.catchUp()
+		if text := frameOf(m); !contains(text, has) || contains(text, lacks) {
+			t.Fatalf("the screen should say %q and not %q:\n%s", has, lacks, text)
+		}
+	}
+	look("bedrock ← anthropic 529", "Cannot read")
+	m.calls.unfollow(m.snap)
+	m.calls.cursor = m.snap.window.rows[5].ID
+	move(path, aside)
+	move(second.Path(), path)
+	look("gemini-2.5-pro", "bedrock ← anthropic 529")
+	if m.calls.cursor != m.snap.window.rows[0].ID || !m.calls.follow {
+		t.Errorf("the cursor stays on %s", m.calls.cursor)
+	}
+	configured = aside
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	look("it was deleted or moved away", "gemini-2.5-pro")
+	look("it was deleted or moved away", "bedrock")
+	move(aside, path)
+	look("bedrock ← anthropic 529", "Cannot read")
+}
