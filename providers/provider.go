@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"llmgw/providers/llm"
@@ -228,6 +229,22 @@ func (p *Provider) TakesCacheControl() bool { return p.preset.Name == "openroute
 // in earlier turns as reasoning_content, as DeepSeek documents for its tool
 // loops (https://api-docs.deepseek.com/guides/thinking_mode, 2026-11).
 func (p *Provider) TakesThoughts() bool { return p.preset.Name == "deepseek" }
+
+// RefusesThoughts tells whether a service is known to refuse a chat body whose
+// history has reasoning_content or reasoning_details: Mistral (422
+// extra_forbidden), Groq ("property 'reasoning_content' is unsupported",
+// janhq/jan#8136), Cerebras (the same, QwenLM/qwen-code#11045; 2026-09).
+func (p *Provider) RefusesThoughts() bool {
+	return slices.Contains([]string{"mistral", "groq", "cerebras"}, p.preset.Name)
+}
+
+// TakesForeignThoughts tells whether a service is known to take thoughts of
+// other services' models in a chat body's history: OpenRouter passes on those
+// of whom it asks, DeepSeek reads the text
+// (https://openrouter.ai/docs/use-cases/reasoning-tokens, 2026-11).
+func (p *Provider) TakesForeignThoughts() bool {
+	return p.TakesThoughts() || p.preset.Name == "openrouter"
+}
 
 // TakesModels tells whether the service has a chain of its own in the body's
 // models, as OpenRouter documents

@@ -110,7 +110,11 @@ func (c *call) estranged(t *candidate) []dialect.Edit {
 	case w.op == dialect.OpMessages, w.op == dialect.OpCountTokens:
 		return dialect.ForeignParts(w.body, t.modelFor(c), t.thoughtless)
 	case w.op == dialect.OpChat:
-		return dialect.ForeignIDs(w.body, t.modelFor(c))
+		edits := dialect.ForeignIDs(w.body, t.modelFor(c))
+		if !t.up.p.TakesForeignThoughts() {
+			edits = append(edits, dialect.ForeignThoughts(w.body, t.up.p.RefusesThoughts())...)
+		}
+		return edits
 	}
 	return nil
 }

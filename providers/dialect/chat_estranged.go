@@ -1,6 +1,10 @@
 package dialect
 
-import "bytes"
+import (
+	"bytes"
+
+	"llmgw/providers/llm"
+)
 
 // ForeignIDs are the edits that let a chat call pass to a model of OpenAI's
 // after another provider had a part in its conversation: ids of tool calls that
@@ -71,4 +75,67 @@ func (f *foreignChat) edit(m *walk, value []byte, was, is, path string) {
 	if was != is {
 		f.edits = append(f.edits, Edit{Span: Span{m.item, m.item + len(value)}, New: quote(is), Name: path})
 	}
+}
+
+// ForeignThoughts are the edits that cut out of a chat call's history what
+// another protocol's model thought, which llmgw told the client as
+// reasoning_content and reasoning_details: thoughts in a format of OpenRouter's
+// that names who signed them, and the text beside them. With all, whatever is
+// said of thoughts there, as strict services refuse it.
+func ForeignThoughts(body []byte, all bool) []Edit {
+	if !bytes.Contains(body, []byte(`"reasoning_`)) {
+		return nil
+	}
+	var edits []Edit
+	root := scan{b: body, at: skipSpace(body, 0)}
+	for m := root.members(0); m.next(); {
+		if string(m.name()) != "messages" {
+			continue
+		}
+		for e := m.array(); e.next(); {
+			edits = append(edits, thoughtsOf(e.object(), at("messages", e.n-1), all)...)
+		}
+	}
+	return edits
+}
+
+// thoughtsOf are the edits of one message.
+func thoughtsOf(m walk, path string, all bool) []Edit {
+	var members listCut
+	var names []string
+	foreign := all
+	for m.next() {
+		name := string(m.name())
+		value := m.val()
+		members.add(Span{m.keyAt, m.item + len(value)}, false)
+		names = append(names, name)
+		foreign = foreign || name == "reasoning_details" && areSigned(value)
+	}
+	if !foreign {
+		return nil
+	}
+	var gone []string
+	for i, name := range names {
+		if name == "reasoning_content" || name == "reasoning_details" {
+			members.cut[i] = true
+			gone = append(gone, llm.Join(path, name))
+		}
+	}
+	edits := members.edits()
+	for i := range edits {
+		edits[i].Name = gone[i]
+	}
+	return edits
+}
+
+// areSigned tells whether any of a message's reasoning details names another
+// protocol as the one that can read it.
+func areSigned(details []byte) bool {
+	list := arrayIn(details)
+	for list.next() {
+		if thoughtOrigin(stringIn(memberOf(list.val(), "format"))) != "" {
+			return true
+		}
+	}
+	return false
 }

@@ -101,10 +101,10 @@ func TestUsageIsInTheClientsConvention(t *testing.T) {
 	}{
 		{llm.OpenAIChat, chatUsage, messagesUsage},
 		{llm.Anthropic, messagesUsage, chatUsage},
-		{llm.OpenAIChat, `{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}`, `{"input_tokens":7,"output_tokens":3}`},
-		{llm.OpenAIChat, `{"prompt_tokens":7,"completion_tokens":0,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":0}}`, `{"input_tokens":7,"cache_read_input_tokens":0,"output_tokens":0}`},
-		{llm.OpenAIChat, `{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":7}}`, `{"input_tokens":0,"cache_read_input_tokens":7,"output_tokens":3}`},
-		{llm.OpenAIChat, `null`, `{"input_tokens":null,"output_tokens":null}`},
+		{llm.OpenAIChat, `{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}`, `{"input_tokens":7,"cache_creation_input_tokens":null,"cache_read_input_tokens":null,"output_tokens":3}`},
+		{llm.OpenAIChat, `{"prompt_tokens":7,"completion_tokens":0,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":0}}`, `{"input_tokens":7,"cache_creation_input_tokens":null,"cache_read_input_tokens":0,"output_tokens":0}`},
+		{llm.OpenAIChat, `{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"prompt_tokens_details":{"cached_tokens":7}}`, `{"input_tokens":0,"cache_creation_input_tokens":null,"cache_read_input_tokens":7,"output_tokens":3}`},
+		{llm.OpenAIChat, `null`, `{"input_tokens":null,"cache_creation_input_tokens":null,"cache_read_input_tokens":null,"output_tokens":null}`},
 	} {
 		to := llm.Anthropic
 		if c.from == to {

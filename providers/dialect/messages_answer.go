@@ -241,10 +241,9 @@ func (w *jsonOut) usageCounts(u *llm.Usage) {
 	written.N = min(written.N, input.N-read.N)
 	input.N -= read.N + written.N
 	w.countOrNull("input_tokens", input)
-	if u.Input.Known {
-		w.maybeCount("cache_creation_input_tokens", written)
-		w.maybeCount("cache_read_input_tokens", read)
-	}
+	written.Known, read.Known = written.Known && u.Input.Known, read.Known && u.Input.Known
+	w.countOrNull("cache_creation_input_tokens", written)
+	w.countOrNull("cache_read_input_tokens", read)
 	w.countOrNull("output_tokens", u.Output)
 	if u.Reasoning.Known {
 		w.open("output_tokens_details", '{')

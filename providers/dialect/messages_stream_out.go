@@ -61,7 +61,9 @@ func (m *messagesEncoder) openEvent(kind string) {
 func (m *messagesEncoder) closeEvent() { m.out = append(m.out, "}\n\n"...) }
 
 // start begins the message. What it consumes is told at its end: clients want
-// numbers here, and let message_delta replace them.
+// numbers here, and let message_delta replace them. The two counts of the cache
+// may be null but not absent (anthropic-sdk-typescript 1.12 on Usage): what
+// clients add up would be no number.
 func (m *messagesEncoder) start(id, model string) {
 	if m.started {
 		return
@@ -72,7 +74,7 @@ func (m *messagesEncoder) start(id, model string) {
 	m.messageHead(id, model)
 	m.raw("content", []byte("[]"))
 	m.messageFinish(llm.Finish{}, false, false)
-	m.raw("usage", []byte(`{"input_tokens":0,"output_tokens":0}`))
+	m.raw("usage", []byte(`{"input_tokens":0,"cache_creation_input_tokens":null,"cache_read_input_tokens":null,"output_tokens":0}`))
 	m.close('{')
 	m.closeEvent()
 }

@@ -157,7 +157,7 @@ func TestUsageInMessages(t *testing.T) {
 			`{"input_tokens":5,"cache_creation_input_tokens":2,"cache_read_input_tokens":3,"output_tokens":4,"output_tokens_details":{"thinking_tokens":1}}`},
 		{llm.Usage{Input: llm.Tokens(10), Output: llm.Tokens(4), CachedInput: llm.Tokens(8), CacheWrite: llm.Tokens(8)},
 			`{"input_tokens":0,"cache_creation_input_tokens":2,"cache_read_input_tokens":8,"output_tokens":4}`},
-		{llm.Usage{}, `{"input_tokens":null,"output_tokens":null}`},
+		{llm.Usage{}, `{"input_tokens":null,"cache_creation_input_tokens":null,"cache_read_input_tokens":null,"output_tokens":null}`},
 	} {
 		var w jsonOut
 		w.messagesUsage(&c.u)

@@ -122,7 +122,33 @@ func (m *messagesOut) takeImage(p *llm.Part) *llm.Part {
 	if p.Media.Detail != nil {
 		m.lose(p.Path, llm.FieldDetail)
 	}
-	return p
+	if p.Media.Data == nil {
+		return p
+	}
+	return m.takeImageType(p)
+}
+
+// takeImageType keeps to the types of images that Anthropic reads: "Input
+// should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'" (2026-11).
+func (m *messagesOut) takeImageType(p *llm.Part) *llm.Part {
+	media := *p.Media
+	media.Type = strings.ToLower(media.Type)
+	if media.Type == "image/jpg" {
+		media.Type = "image/jpeg"
+	}
+	switch media.Type {
+	case "image/jpeg", "image/png", "image/gif", "image/webp":
+	default:
+		m.change(Refused, p.Path, llm.FieldImage, "Anthropic reads JPEG, PNG, GIF and WebP")
+		return nil
+	}
+	if media.Type == p.Media.Type {
+		return p
+	}
+	m.change(Edited, p.Path, llm.FieldImage, "Anthropic's word for the type")
+	taken := *p
+	taken.Media = &media
+	return &taken
 }
 
 // isWeb tells an address on the web from other URLs.

@@ -32,3 +32,49 @@ func TestSignaturesTellWhetherTextWasShown(t *testing.T) {
 		}
 	}
 }
+
+// What another protocol's model thought goes out of a chat history, and with it
+// the text that was told beside it; a service that takes no thoughts gets none.
+func TestForeignThoughts(t *testing.T) {
+	const signed = `"reasoning_details":[{"type":"reasoning.text","text":"hm","signature":"c2ln","format":"anthropic-claude-v1","index":0}]`
+	const own = `"reasoning_details":[{"type":"reasoning.text","text":"hm","index":0}]`
+	for _, c := range []struct {
+		name, in, want, strict, names string
+	}{
+		{"both", `"reasoning_content":"hm" , ` + signed + `,"content":"x"`, `"content":"x"`, `"content":"x"`, "messages[1].reasoning_content messages[1].reasoning_details"},
+		{"last", `"content":"x","reasoning_content":"hm" , ` + signed, `"content":"x"`, `"content":"x"`, "messages[1].reasoning_content messages[1].reasoning_details"},
+		{"nobody's", `"content":"x","reasoning_content":"hm",` + own, `"content":"x","reasoning_content":"hm",` + own, `"content":"x"`, ""},
+		{"none", `"content":"\"reasoning_content\""`, `"content":"\"reasoning_content\""`, `"content":"\"reasoning_content\""`, ""},
+	} {
+		wrap := func(members string) string {
+			return `{"messages":[{"role":"user","content":"hi"}, {"role":"assistant",` + members + `},{"role":"user","content":"on"}],"model":"m"}`
+		}
+		edits := ForeignThoughts([]byte(wrap(c.in)), false)
+		var names []string
+		for _, e := range edits {
+			names = append(names, e.Name)
+		}
+		if got := string(Splice([]byte(wrap(c.in)), edits...)); got != wrap(c.want) || strings.Join(names, " ") != c.names {
+			t.Errorf("%s: %q\n got %s\nwant %s", c.name, names, got, wrap(c.want))
+		}
+		if got := string(Splice([]byte(wrap(c.in)), ForeignThoughts([]byte(wrap(c.in)), true)...)); got != wrap(c.strict) {
+			t.Errorf("%s, for who takes none:\n got %s\nwant %s", c.name, got, wrap(c.strict))
+		}
+	}
+}
+
+// Anthropic reads four types of images, of which one has a common other name.
+func TestTypesOfImages(t *testing.T) {
+	for kind, want := range map[string]string{
+		"image/jpg": "image/jpeg", "IMAGE/PNG": "image/png", "image/webp": "image/webp", "image/svg+xml": "", "image/bmp": "", "image/avif": "",
+	} {
+		got, changes := toClaude(t, "claude-opus-4-8", `"max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"data:`+kind+`;base64,/9j/4AAQ"}}]}]`)
+		named := strings.Join(changes, " ")
+		switch {
+		case want == "" && (strings.Contains(got, "image") || named != "refused messages[0].content[1].image_url.url"):
+			t.Errorf("%s: %s in %s", kind, named, got)
+		case want != "" && !strings.Contains(got, `"media_type":"`+want+`"`), (want != "" && want != kind) != (named == "edited messages[0].content[1].image_url.url"):
+			t.Errorf("%s: %s in %s", kind, named, got)
+		}
+	}
+}
