@@ -39,7 +39,7 @@ func newSpendCommand(g *globals) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return g.spend(c.Context(), f) },
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.since, "since", "", "from `TIME` on: today, yesterday, 2026-11-01, 7d, 2h (default today; with --check, --reprice and --reconcile all there is)")
+	flags.StringVar(&f.since, "since", "", "from `TIME` on: today, yesterday, 2026-11-01, 7d, 2h (default today; with --until, --check, --reprice and --reconcile all there is)")
 	flags.StringVar(&f.until, "until", "", "before `TIME`")
 	flags.StringVar(&f.by, "by", defaultBy, "a row for each of these `KEYS`, in this order: "+strings.Join(spendKeys, ",")+",tag.NAME")
 	flags.StringVar(&f.where, "where", "", "only what matches `FILTER`, such as \"provider:openai tag.team:ml\"")
@@ -160,7 +160,7 @@ type spendQuery struct {
 func (f *spendFlags) query(now time.Time) (spendQuery, error) {
 	q := spendQuery{now: now}
 	since := f.since
-	if since == "" && !f.check && !f.reprice && f.reconcile == "" {
+	if since == "" && f.until == "" && !f.check && !f.reprice && f.reconcile == "" {
 		since = "today"
 	}
 	var err error

@@ -45,11 +45,14 @@ func overrunWords(o store.Overruns) string {
 func (r *spendReport) span() string {
 	const form = "2006-01-02 15:04 MST"
 	zone := r.query.now.Location()
-	text := "since " + r.query.since.In(zone).Format(form)
-	if !r.query.until.IsZero() {
-		text += " until " + r.query.until.In(zone).Format(form)
+	var words []string
+	if !r.query.since.IsZero() {
+		words = append(words, "since "+r.query.since.In(zone).Format(form))
 	}
-	return text
+	if !r.query.until.IsZero() {
+		words = append(words, "until "+r.query.until.In(zone).Format(form))
+	}
+	return strings.Join(words, " ")
 }
 
 func count(n int64, what string) string {
@@ -83,7 +86,7 @@ func commandWords(command string, flags [][2]string) string {
 }
 
 func (f *spendFlags) sinceWord() string {
-	if f.since == "" {
+	if f.since == "" && f.until == "" {
 		return "today"
 	}
 	return f.since

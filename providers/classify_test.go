@@ -127,7 +127,7 @@ func TestClassify(t *testing.T) {
 
 func TestVerdictText(t *testing.T) {
 	for _, tc := range []struct{ body, want string }{
-		{`{"error":{"message":"It \u001b[31mbroke\u001b[0m\n\n\u202etwice"}}`, "It [31mbroke [0m twice"},
+		{`{"error":{"message":"It \u001b[31mbroke\u001b[0m\n\n\u202etwice"}}`, `It \x1b[31mbroke\x1b[0m \u202etwice`},
 		{`<html><head><title>502 Bad Gateway</title><style>p{}</style></head><body><h1>Oh</h1>no</body></html>`, "502 Bad Gateway Oh no"},
 		{`{"error":"plain"}`, "plain"},
 		{`{"message":["a","b"]}`, `["a","b"]`},

@@ -3,8 +3,10 @@ package providers
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -158,6 +160,23 @@ func isHTML(h http.Header, body []byte) bool {
 // tags are what a web page has besides words.
 var tags = regexp.MustCompile(`(?is)<(script|style)\b.*?</(script|style)>|<[^>]*>`)
 
+// writeVisible writes a word with `\x1b`, `\u202e` and `\xff` for what is not to
+// be seen, or moves what is. Joiners pass: scripts and emoji need them.
+func writeVisible(b *strings.Builder, word string) {
+	for i, r := range word {
+		_, size := utf8.DecodeRuneInString(word[i:])
+		switch {
+		case r == utf8.RuneError && size == 1, r < ' ', r == 0x7f:
+			fmt.Fprintf(b, `\x%02x`, word[i])
+		case r != '\u200c' && r != '\u200d' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteRune(r)
+		}
+	}
+}
+
 // wordsOf returns what a body that is no known error says.
 func wordsOf(body []byte) string {
 	body = body[:min(len(body), 16<<10)]
@@ -167,19 +186,17 @@ func wordsOf(body []byte) string {
 	return clean(string(body))
 }
 
-// clean makes outside text one line without control and direction characters,
-// of at most maxText bytes.
+// clean makes outside text one line of at most maxText bytes, in which control
+// and direction characters, and bytes that are no UTF-8, can be seen.
 func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError, unicode.Is(unicode.Cf, r):
-			return -1
-		case unicode.IsControl(r), unicode.IsSpace(r):
-			return ' '
+	var b strings.Builder
+	for word := range strings.FieldsSeq(s) {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
 		}
-		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
+		writeVisible(&b, word)
+	}
+	s = b.String()
 	if len(s) <= maxText {
 		return s
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Check looks for damage and disagreement and returns what it found, a line
@@ -147,8 +148,8 @@ func prefixed(prefix string, columns []string) string {
 }
 
 func differences(key rollupKey, want, got *sums) (problems []string) {
-	where := fmt.Sprintf("rollup %d %s %s/%s route %q client %q key %q",
-		key.bucket, key.project, key.provider, key.model, key.route, key.client, key.key)
+	where := fmt.Sprintf("rollup of %s %s %s/%s route %q client %q key %q",
+		time.UnixMicro(key.bucket).UTC().Format(time.RFC3339), key.project, key.provider, key.model, key.route, key.client, key.key)
 	for i, name := range sumColumns {
 		if want.n[i] != got.n[i] {
 			problems = append(problems, fmt.Sprintf("%s: %s is %d, its rows add up to %d", where, name, got.n[i], want.n[i]))

@@ -134,6 +134,8 @@ func TestFilterErrorsPointAtTheirPlace(t *testing.T) {
 		"model:a http://x":               {8, "quote it"},
 		`model:"open`:                    {6, "not closed"},
 		"a !":                            {2, "nothing to look for"},
+		"a !!alpha":                      {3, "one ! negates"},
+		"!!model:x":                      {1, "one ! negates"},
 		`""`:                             {0, "nothing to look for"},
 		"status:weird":                   {7, "status: takes ok"},
 		"status:failed":                  {7, "did you mean status:error?"},

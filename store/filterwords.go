@@ -52,6 +52,9 @@ func readWord(text string, i int) (word, int, error) {
 		i++
 		w.valuePos = i
 	}
+	if w.negate && i < len(text) && text[i] == '!' {
+		return w, 0, &FilterError{text, i, "one ! negates; quote it to look for it"}
+	}
 	var b strings.Builder
 	quoted := false // the word so far had quotes: it is no field name
 	for ; i < len(text) && !isSpace(text[i]); i++ {

@@ -290,8 +290,12 @@ func TestCheckFindsDisagreement(t *testing.T) {
 		record(t, s, 3)
 		closeStore(t, s)
 		execRaw(t, s.Path(), spoil)
-		if problems, err := openReader(t, s.Path()).Check(t.Context()); err != nil || len(problems) == 0 {
+		problems, err := openReader(t, s.Path()).Check(t.Context())
+		if err != nil || len(problems) == 0 {
 			t.Errorf("%s: Check found %q, %v", name, problems, err)
+		}
+		if quarter := "rollup of " + epoch.Truncate(bucketWidth).Format(time.RFC3339) + " "; name == "a rollup" && !strings.HasPrefix(problems[0], quarter) {
+			t.Errorf("%s: %q, want %q", name, problems[0], quarter)
 		}
 	}
 }
