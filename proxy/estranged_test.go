@@ -218,6 +218,12 @@ func TestForeignHistoryComesHome(t *testing.T) {
 			`[{"role":"user","content":"hi"},{"role":"assistant","tool_calls":[{"id": "` + long + `" ,"type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"` + long + `","content":"x"}]`,
 			`[{"role":"user","content":"hi"},{"role":"assistant","tool_calls":[{"id": "SHORT" ,"type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"SHORT","content":"x"}]`,
 			"messages[1].tool_calls[0].id, messages[2].tool_call_id"},
+		{"thoughts of another protocol's, and a long id", "/v1/chat/completions", gpt,
+			`[{"role":"user","content":"hi"},{"role":"assistant","reasoning_content":"hm","reasoning_details":[{"type":"reasoning.text","text":"hm","signature":"c2ln","format":"anthropic-claude-v1","index":0}],"tool_calls":[{"id": "` + long + `" ,"type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"` + long + `","content":"x"}]`,
+			`[{"role":"user","content":"hi"},{"role":"assistant","tool_calls":[{"id": "SHORT" ,"type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"SHORT","content":"x"}]`,
+			"messages[1].tool_calls[0].id, messages[2].tool_call_id, messages[1].reasoning_content, messages[1].reasoning_details"},
+		{"its own thoughts", "/v1/chat/completions", gpt,
+			`[{"role":"user","content":"hi"},{"role":"assistant","reasoning_content":"hm","content":"yes"},{"role":"user","content":"go on"}]`, "", ""},
 		{"long ids elsewhere", "/v1/chat/completions", "openai/llama-3",
 			`[{"role":"user","content":"hi"},{"role":"assistant","tool_calls":[{"id":"` + long + `","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"` + long + `","content":"x"}]`, "", ""},
 	}
