@@ -48,10 +48,15 @@ walks them and checks that it is what happens.
 What the tables do not list (a provider's own additions, members newer than they
 are) is dropped and named. Beside these fates some things are edited so that the
 other side takes them, and named as edits: ids of tool calls that are too long,
-names that are required and missing. And some values are refused, or named as
-approximated or dropped, where their member is not: more stop sequences than
-OpenAI takes, a choice among tools that are lost, a call without its result, the
-beginning of an answer that the model would not continue.
+names that are required and missing, an output limit above the model's own, a
+media type by another name ("image/jpg"). And some values are refused, or named as
+approximated or dropped, where their member is not: more stop sequences or tools
+than OpenAI takes, a choice among tools that are lost, a call without its result,
+the beginning of an answer that the model would not continue, an image of a type
+that Anthropic does not read, a thought of which only the signature is left, an
+effort that the model does not have (the nearest becomes of it; gpt-5.4 to 5.6
+have tools in OpenAI's chat protocol only where they do not reason, so that it is
+"none" there), whether the o models may call several tools at once.
 
 A model is held to a JSON schema while it generates: Anthropic's to the schema of
 an answer and of tools with ` + "`strict`" + `, OpenAI's where ` + "`strict`" + ` says so. Each
