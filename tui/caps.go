@@ -75,23 +75,29 @@ func capWeight(c *store.Cap, blocked map[[2]string]*blockage) int {
 // capTable is the widths of the columns.
 type capTable struct {
 	name, scope, bar, rate int
+	money, pair            int  // an amount; what is spent of a limit
 	wide                   bool // spent, held and limit apart
 }
 
 func (v view) capTable(w int) capTable {
-	t := capTable{name: 6, scope: 5, wide: w >= twoColumns}
+	t := capTable{name: 6, scope: 5, money: 9, pair: 13, wide: w >= twoColumns}
 	most := 12
 	if w >= 100 {
 		most = 20
 	}
 	for i := range v.caps {
+		c := v.caps[i].At(v.now)
+		for _, text := range []string{cents(c.Spent), cents(c.Held), wholeUSD(c.Limit), cents(c.Left())} {
+			t.money = max(t.money, 2+width(text))
+		}
+		t.pair = max(t.pair, 1+width(ofLimit(&c)))
 		t.name = min(max(t.name, width(v.caps[i].Name)), most)
 		t.scope = min(max(t.scope, width(capScope(&v.caps[i]))), most)
 	}
 	fixed := 1 + t.name + 1 + t.scope + 1 + 2 // and the bar
-	figures := 13 + 9 + 7
+	figures := t.pair + t.money + 7
 	if t.wide {
-		figures = 9 + 9 + 9 + 9 + 8
+		figures = 4*t.money + 8
 	}
 	t.rate = 17
 	t.bar = w - fixed - figures - t.rate - 2
@@ -125,9 +131,12 @@ func (t *capTable) head(k *look) string {
 	}
 	text += k.fit(legend, t.bar+2)
 	if t.wide {
-		text += "    SPENT     HELD    LIMIT     LEFT  RESETS"
+		for _, head := range []string{"SPENT", "HELD", "LIMIT", "LEFT"} {
+			text += k.fitRight(head, t.money)
+		}
+		text += "  RESETS"
 	} else {
-		text += "     OF LIMIT     LEFT RESETS"
+		text += k.fitRight("OF LIMIT", t.pair) + k.fitRight("LEFT", t.money) + " RESETS"
 	}
 	if t.rate > 0 {
 		text += "  AT THIS RATE"
@@ -152,14 +161,19 @@ func (t *capTable) row(v view, c *store.Cap, b *blockage) string {
 		resets = span(c.ResetsAt.Sub(v.now))
 	}
 	if t.wide {
-		n.add(k.text, k.fitRight(cents(c.Spent), 9)+k.fitRight(cents(c.Held), 9)+k.fitRight(wholeUSD(c.Limit), 9)+k.fitRight(cents(c.Left()), 9)+k.fitRight(resets, 8))
+		n.add(k.text, k.fitRight(cents(c.Spent), t.money)+k.fitRight(cents(c.Held), t.money)+k.fitRight(wholeUSD(c.Limit), t.money)+k.fitRight(cents(c.Left()), t.money)+k.fitRight(resets, 8))
 	} else {
-		n.add(k.text, k.fitRight(cents(c.Spent)+"/"+strings.TrimPrefix(wholeUSD(c.Limit), "$"), 13)+k.fitRight(cents(c.Left()), 9)+k.fitRight(resets, 7))
+		n.add(k.text, k.fitRight(ofLimit(c), t.pair)+k.fitRight(cents(c.Left()), t.money)+k.fitRight(resets, 7))
 	}
 	if t.rate > 0 {
 		n.add(st, "  "+v.projection(c, b))
 	}
 	return n.String()
+}
+
+// ofLimit is what is spent of a cap: "$4.18/20".
+func ofLimit(c *store.Cap) string {
+	return cents(c.Spent) + "/" + strings.TrimPrefix(wholeUSD(c.Limit), "$")
 }
 
 // capStyle marks caps that are almost or wholly spent.

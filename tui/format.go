@@ -86,7 +86,7 @@ func usd(m price.Money) string {
 	case m < 10_000*price.USD:
 		return "$" + strconv.FormatFloat(float64(m)/float64(price.USD), 'f', 2, 64)
 	}
-	return "$" + grouped(int64(m/price.USD))
+	return "$" + grouped(int64((m+price.USD/2)/price.USD))
 }
 
 // cents shows money beside a limit, to the cent.

@@ -177,12 +177,14 @@ func (s *snapshot) firstCap(now time.Time) (store.Cap, bool) {
 	return store.Cap{}, false
 }
 
-// wholeUSD is a limit, without cents where it has none: "$20".
+// wholeUSD is a limit, exact, without cents where it has none: "$20",
+// "$12,345.67".
 func wholeUSD(m price.Money) string {
-	if m%price.USD == 0 {
-		return "$" + grouped(int64(m/price.USD))
+	text := "$" + grouped(int64(m/price.USD))
+	if _, cents, has := strings.Cut(m.String(), "."); has {
+		text += "." + cents + strings.Repeat("0", max(2-len(cents), 0))
 	}
-	return usd(m)
+	return text
 }
 
 // The room from which on the header tells the calls of the hour, and how they

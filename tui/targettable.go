@@ -104,7 +104,7 @@ func (t *targetTable) figures(k *look, r *targetRow) string {
 	}
 	speed := k.none
 	if n, ok := u.TokensPerSecond(); ok {
-		speed = strconv.FormatInt(n, 10)
+		speed = short(n)
 	}
 	cost := usd(u.Cost)
 	if u.Unpriced > 0 {
