@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"llmgw/providers/llm"
 	"llmgw/providers/price"
 	"llmgw/store"
@@ -116,17 +114,7 @@ func (r *reconcileReport) writeTable(w io.Writer, s screen) error {
 	if err := s.write(w, r.columns()); err != nil {
 		return err
 	}
-	var b strings.Builder
-	b.WriteString("\n")
-	for _, line := range r.summary() {
-		line = store.Clean(line)
-		if s.width > 0 {
-			line = ansi.Truncate(line, s.width, ellipsis)
-		}
-		b.WriteString(line + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return s.writeLines(w, append([]string{""}, r.summary()...))
 }
 
 func (r *reconcileReport) columns() []column {

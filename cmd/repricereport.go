@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"llmgw/providers/price"
 	"llmgw/store"
 )
@@ -179,16 +177,7 @@ func (r *repriceReport) writeTable(w io.Writer, s screen) error {
 			return err
 		}
 	}
-	var b strings.Builder
-	for _, line := range r.summary() {
-		line = store.Clean(line)
-		if s.width > 0 {
-			line = ansi.Truncate(line, s.width, ellipsis)
-		}
-		b.WriteString(line + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return s.writeLines(w, r.summary())
 }
 
 func (r *repriceReport) columns() []column {

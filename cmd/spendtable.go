@@ -63,6 +63,20 @@ func (c *column) width() int {
 	return w
 }
 
+// writeLines writes lines of talk below a table, cleaned and cut to the screen.
+func (s screen) writeLines(w io.Writer, lines []string) error {
+	var b strings.Builder
+	for _, line := range lines {
+		line = store.Clean(line)
+		if s.width > 0 {
+			line = ansi.Truncate(line, s.width, ellipsis)
+		}
+		b.WriteString(line + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // write draws the columns. Cells are cleaned; an empty one shows as "-".
 func (s screen) write(w io.Writer, columns []column) error {
 	rows := 0
