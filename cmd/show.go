@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"llmgw/providers/price"
 	"llmgw/store"
 )
 
@@ -198,7 +199,7 @@ func writeCall(w io.Writer, c *store.CallRow, bodies []store.Body) error {
 		{map[bool]string{true: "served by", false: "last tried"}[c.Answered()], listWords(target(c.Provider, c.Model), labelled("reported", c.ModelReported), labelled("request id", c.UpstreamRequestID))},
 		{"took", listWords(took(c), labelled("first token", millis(c.FirstToken)), labelled("finish", c.FinishReason))},
 		{"tokens", tokenWords(c)},
-		{"cost", cost(c.Cost, c.CostSource)},
+		{"cost", listWords(cost(c.Cost, c.CostSource), labelled("worth", worth(c.Worth)))},
 		{"cache", listWords(c.Cache, labelled("from", c.CachedFrom), c.CacheNote)},
 		{"dropped", strings.Join(c.Dropped, ", ")},
 		{"edits", strings.Join(c.Edits, ", ")},
@@ -225,6 +226,14 @@ func writeAttempts(w io.Writer, c *store.CallRow) error {
 		})
 	}
 	return writeTable(w, rows)
+}
+
+// worth is what a call would have cost outside a subscription or the cache.
+func worth(a price.Amount) string {
+	if !a.Known {
+		return ""
+	}
+	return "$" + a.Money.String()
 }
 
 // attemptCost also says where it was more than a hard cap held.

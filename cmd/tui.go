@@ -48,6 +48,9 @@ func (g *globals) tui(ctx context.Context, f tuiFlags) error {
 	if !f.once && (f.size != "" || f.keys != "") {
 		return usagef("add --once", "--size and --keys are for one frame")
 	}
+	if key := tui.UnknownKey(f.keys); key != "" {
+		return usagef("separate them by spaces, such as \"j j enter\"; names are those of the help: enter, esc, space, ctrl+d", "--keys: there is no key %q", key)
+	}
 	if _, _, err := g.watched(); err != nil {
 		return err
 	}

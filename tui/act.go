@@ -234,7 +234,10 @@ func (m *app) back() bool {
 	case m.focus != paneList:
 		m.focus = paneList
 	case m.screen == screenCalls && (m.want.filter != "" || m.want.faults):
-		m.want.filter, m.want.faults = "", false
+		if m.want.filter == m.came.filter && m.came.from != 0 {
+			m.tab(m.came.from)
+		}
+		m.want.filter, m.want.faults, m.came.from = "", false, 0
 		m.restart()
 	case m.screen != screenCalls:
 		m.screen = screenCalls
@@ -291,7 +294,9 @@ func (m *app) openBody() tea.Cmd {
 
 // filterBy shows the calls that a filter selects.
 func (m *app) filterBy(filter string) {
+	from := m.screen
 	m.tab(screenCalls)
+	m.came.from, m.came.filter = from, filter
 	m.focus, m.zoomed = paneList, false
 	m.want.filter, m.want.faults = filter, false
 	m.prompt.text = filter

@@ -21,6 +21,11 @@ type app struct {
 	layout layout
 	screen screen
 	under  []screen // screens below this one, the last is next
+
+	came struct { // how the calls were filtered from another screen
+		from   screen
+		filter string
+	}
 	focus  pane
 	zoomed bool
 	help   help
@@ -188,14 +193,21 @@ func (m *app) wish() {
 	w.complete = m.prompt.open
 }
 
-// startTicking makes the clock of running calls, and of waits, go while one can
-// be seen.
+// startTicking makes the clock of running calls, of waits, and of how long no
+// server lives, go while one can be seen.
 func (m *app) startTicking() tea.Cmd {
-	if m.ticking || m.frozen.on || !m.calls.running(m.snap, m.layout) && !m.counting() {
+	every := tick
+	switch {
+	case m.ticking || m.frozen.on:
+		return nil
+	case m.calls.running(m.snap, m.layout) || m.counting():
+	case m.aging():
+		every = time.Second
+	default:
 		return nil
 	}
 	m.ticking = true
-	return tea.Tick(tick, func(t time.Time) tea.Msg { return tickMsg(t) })
+	return tea.Tick(every, func(t time.Time) tea.Msg { return tickMsg(t) })
 }
 
 // say shows a passing message.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	tea "github.com/charmbracelet/bubbletea"
 )
@@ -45,6 +46,17 @@ var keyTypes = map[string]tea.KeyType{
 	"pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "home": tea.KeyHome, "end": tea.KeyEnd, "backspace": tea.KeyBackspace,
 	"ctrl+a": tea.KeyCtrlA, "ctrl+c": tea.KeyCtrlC, "ctrl+d": tea.KeyCtrlD, "ctrl+e": tea.KeyCtrlE, "ctrl+k": tea.KeyCtrlK,
 	"ctrl+l": tea.KeyCtrlL, "ctrl+u": tea.KeyCtrlU, "ctrl+w": tea.KeyCtrlW, "ctrl+z": tea.KeyCtrlZ,
+}
+
+// UnknownKey returns the first of the keys of [Frame] that is none, "" where
+// all are.
+func UnknownKey(keys string) string {
+	for name := range strings.FieldsSeq(keys) {
+		if _, ok := keyTypes[name]; !ok && utf8.RuneCountInString(name) != 1 {
+			return name
+		}
+	}
+	return ""
 }
 
 // keyNamed is a key as Bubble Tea would deliver it.

@@ -153,3 +153,40 @@ func places(s screen) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// What filters the calls from another screen is undone by going back to it; a
+// filter of one's own only goes.
+func TestBackFromAFilterGoesWhereItCameFrom(t *testing.T) {
+	s := fixture(t)
+	for keys, want := range map[string]screen{
+		"2 enter esc":                 screenProviders,
+		"3 enter esc":                 screenSpend,
+		"2 enter 1 esc":               screenProviders,
+		"2 enter esc 1":               screenCalls,
+		"2 enter enter esc":           screenCalls,
+		"2 enter / x enter esc":       screenCalls,
+		"m esc":                       screenCalls,
+		"2 enter esc 1 / x enter esc": screenCalls,
+	} {
+		o := options(s.Path(), 80, 24)
+		f := newFeed(t.Context(), o)
+		m := newApp(t.Context(), o, f)
+		m.catchUp()
+		for key := range strings.FieldsSeq(keys) {
+			m.Update(keyNamed(key))
+			m.catchUp()
+		}
+		if m.screen != want {
+			t.Errorf("%s: screen %d, want %d; filter %q", keys, m.screen, want, m.want.filter)
+		}
+		f.close()
+	}
+}
+
+func TestUnknownKey(t *testing.T) {
+	for keys, want := range map[string]string{"": "", "j enter esc ? G é ctrl+d": "", "j zzz k": "zzz", "ctrl+y": "ctrl+y"} {
+		if got := UnknownKey(keys); got != want {
+			t.Errorf("%q: %q, want %q", keys, got, want)
+		}
+	}
+}

@@ -215,6 +215,13 @@ func (m *app) silent() time.Duration {
 	return 0
 }
 
+// aging tells whether the screen says in seconds how long ago a server stopped.
+func (m *app) aging() bool {
+	s := m.snap
+	beat := s.server.Heartbeat
+	return s.path != "" && s.err == nil && !s.server.Alive && beat.Unix() > 0 && m.now.Sub(beat) < time.Hour
+}
+
 // stopped is since when no server writes.
 func (m *app) stopped() string {
 	beat := m.snap.server.Heartbeat

@@ -201,3 +201,24 @@ func TestScreenOfAFileThatWasReplaced(t *testing.T) {
 	move(aside, path)
 	look("bedrock ← anthropic 529", "Cannot read")
 }
+
+// How long ago the server stopped goes on by itself.
+func TestStoppedGoesOn(t *testing.T) {
+	s := fixture(t)
+	closeStore(t, s)
+	o := options(s.Path(), 80, 24)
+	now := testNow
+	o.Now = func() time.Time { return now }
+	f := newFeed(t.Context(), o)
+	defer f.close()
+	m := newApp(t.Context(), o, f)
+	m.catchUp()
+	if m.startTicking() == nil {
+		t.Error("no clock goes")
+	}
+	before := frameOf(m)
+	now = now.Add(3 * time.Second)
+	if m.Update(tickMsg(now)); frameOf(m) == before {
+		t.Errorf("3 s later it still says\n%s", before)
+	}
+}
