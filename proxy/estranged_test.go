@@ -393,7 +393,7 @@ func TestLongToolNames(t *testing.T) {
 			defer r.close()
 			got := r.post("/v1/messages", body(`{"model":"m","max_tokens":200,"messages":[{"role":"user","content":"hello"},`+
 				`{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"`+name+`","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"x"},{"type":"text","text":"[[tools 1]]"}]}],`+
-				`"tools":[{"name":"`+name+`","input_schema":{"type":"object"}}],"tool_choice":{"type":"tool","name":"`+name+`"}`, stream))
+				`"tools":[{"name":"`+name+`","input_schema":{"type":"object","properties":{}}}],"tool_choice":{"type":"tool","name":"`+name+`"}`, stream))
 			if !strings.Contains(string(got.body), `"name":"`+name+`"`) {
 				t.Errorf("%d %s", got.status, got.body)
 			}
