@@ -37,6 +37,7 @@ type fitted struct {
 // misfit is why a schema cannot be made to fit.
 type misfit struct{ path, why string }
 
+// String says where and why.
 func (m *misfit) String() string {
 	if m.path == "" {
 		return m.why
