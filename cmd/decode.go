@@ -284,7 +284,7 @@ func setInt(v reflect.Value, raw int64, bytes bool) error {
 			return fmt.Errorf("%d is more money than there is", raw)
 		}
 		v.Set(reflect.ValueOf(price.Of(price.Money(raw) * price.USD)))
-	case v.Kind() == reflect.Int && v.Type() != reflect.TypeFor[time.Duration]():
+	case v.Kind() == reflect.Int, v.Kind() == reflect.Int64 && !bytes && v.Type() != reflect.TypeFor[time.Duration]():
 		v.SetInt(raw)
 	case v.Kind() == reflect.Float64:
 		v.SetFloat(float64(raw))

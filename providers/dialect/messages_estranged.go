@@ -103,7 +103,7 @@ func (f *foreignMessages) blocks(message walk, path string) listCut {
 func (f *foreignMessages) rename(blocks []foreignBlock, path string) {
 	f.midTurn = false
 	for i, b := range blocks {
-		is := b.id
+		var is string
 		switch {
 		case b.id == "":
 			continue
