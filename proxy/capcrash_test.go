@@ -18,21 +18,24 @@ import (
 // crashes keeps what the file holds at each moment at which llmgw may be killed:
 // before every commit, and at the end.
 type crashes struct {
-	t   *testing.T
-	db  string
-	dir string
-	n   int
+	t       *testing.T
+	db, dir string
+
+	mu sync.Mutex
+	n  int
 }
 
 func (r *rig) crashes() *crashes {
 	k := &crashes{t: r.t, db: r.db, dir: r.t.TempDir()}
-	r.commits = k.keep
+	r.crashed.Store(k)
 	return k
 }
 
 // keep copies the file and its log. What a transaction has written so far and
 // not committed counts for nothing in the copy.
 func (k *crashes) keep() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.n++
 	for _, suffix := range []string{"", "-wal"} {
 		from, err := os.Open(k.db + suffix)
@@ -56,6 +59,8 @@ func (k *crashes) path(n int) string { return filepath.Join(k.dir, fmt.Sprintf("
 // check starts from each copy and compares what the caps count with the limit.
 func (k *crashes) check(r *rig, limit string) {
 	k.t.Helper()
+	r.crashed.Store(nil)
+	synctest.Wait() // until nothing is written any more
 	k.keep()
 	most, err := price.ParseUSD(limit)
 	if err != nil {

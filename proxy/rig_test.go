@@ -44,8 +44,8 @@ type rig struct {
 	stop  []func()
 	rd    *store.Reader // of last, opened when first asked
 
-	failing atomic.Bool // while true, no commit to the database succeeds
-	commits func()      // called before each commit; set before any call
+	failing atomic.Bool             // while true, no commit to the database succeeds
+	crashed atomic.Pointer[crashes] // keeps the file before each commit; nil: not
 }
 
 // journal is a log kept in memory.
@@ -122,8 +122,8 @@ func (r *rig) start() {
 		if r.failing.Load() {
 			return errDiskFull
 		}
-		if r.commits != nil {
-			r.commits()
+		if k := r.crashed.Load(); k != nil {
+			k.keep()
 		}
 		return nil
 	}})
