@@ -189,6 +189,8 @@ func TestWordsFindIDs(t *testing.T) {
 	var id string
 	for i := range 3 {
 		c, a := ended(begun(i * 3600))
+		c.ID = c.ID[:10] + "QZXQZXQZXQZXQZ" + []string{"JX", "KX", "VX"}[i] // nothing else in a row looks like it
+		a.CallID = c.ID
 		commit(t, s, Change{Call: c, Attempts: []*Attempt{a}, Final: true})
 		if i == 1 {
 			id = c.ID
